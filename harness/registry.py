@@ -1,0 +1,175 @@
+"""Names that a suite may use, and the code each stands for.
+
+A part is added as one file and one line here (or an entry point in another package, group `harness.datasets`,
+`harness.features`, `harness.networks` or `harness.optimizers`). The line is only a string: the module, and whatever
+library it imports, is loaded when the part is first used.
+
+A file or module given with `--plugin` can add parts too, by calling `register` when it is imported. Nothing else is
+ever imported because a suite names it.
+
+A part's parameters are the keyword-only parameters of its signature: their annotations are what a suite's values are
+checked against, their defaults are the defaults, and the first line of its docstring describes it. (Part files do
+not use `from __future__ import annotations`, so that the annotations stay objects.)
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import pydantic
+
+from harness.errors import HarnessError, MisuseError
+
+Kind: TypeAlias = Literal["datasets", "features", "networks", "optimizers"]
+
+BUILT_IN: dict[Kind, dict[str, str]] = {
+    "datasets": {
+        "digits": "harness.data.digits:Digits",
+        "mnist": "harness.data.mnist:Mnist",
+        "fashion_mnist": "harness.data.mnist:FashionMnist",
+    },
+    "features": {
+        "pixels": "harness.features.pixels:Pixels",
+        "hog": "harness.features.hog:Hog",
+        "pca": "harness.features.pca:Pca",
+    },
+    "networks": {
+        "mlp": "harness.models.networks.mlp:mlp",
+        "cnn": "harness.models.networks.cnn:cnn",
+        "vgg16": "harness.models.networks.vgg16:vgg16",
+    },
+    "optimizers": {
+        "sgd": "harness.models.optimizers:sgd",
+        "momentum": "harness.models.optimizers:momentum",
+        "nesterov": "harness.models.optimizers:nesterov",
+        "adagrad": "harness.models.optimizers:adagrad",
+        "adadelta": "harness.models.optimizers:adadelta",
+        "rmsprop": "harness.models.optimizers:rmsprop",
+        "adam": "harness.models.optimizers:adam",
+        "adamax": "harness.models.optimizers:adamax",
+        "nadam": "harness.models.optimizers:nadam",
+    },
+}
+
+
+REGISTERED: dict[Kind, dict[str, Callable[..., Any]]] = {kind: {} for kind in BUILT_IN}
+
+
+def register(kind: Kind, name: str, part: Callable[..., Any]) -> None:
+    """Add a part under a name; for plug-ins.
+
+    Raises
+    ------
+    MisuseError
+        If the name is taken.
+    """
+    if name in names(kind):
+        raise MisuseError(f"{kind[:-1]} {name!r} is already registered; choose another name")
+    REGISTERED[kind][name] = part
+
+
+def load_plugin(plugin: str) -> None:
+    """Import a plug-in: a `.py` file, or an importable module's dotted name.
+
+    Raises
+    ------
+    MisuseError
+        If there is no such file or module, or it cannot be imported.
+    """
+    path = Path(plugin)
+    try:
+        if path.suffix == ".py":
+            spec = importlib.util.spec_from_file_location(f"harness_plugin_{path.stem}", path.absolute())
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
+        else:
+            importlib.import_module(plugin)
+    except HarnessError as error:
+        raise MisuseError(f"--plugin {plugin}: {error}") from error
+    except (ImportError, OSError, SyntaxError) as error:
+        raise MisuseError(f"--plugin {plugin}: cannot be imported: {error}") from error
+
+
+@cache
+def entries(kind: Kind) -> dict[str, str]:
+    """Names of one kind and the `module:attribute` each stands for, built-in ones first."""
+    found = dict(BUILT_IN[kind])
+    for entry in entry_points(group=f"harness.{kind}"):
+        found.setdefault(entry.name, entry.value)
+    return found
+
+
+def names(kind: Kind) -> list[str]:
+    """All names of one kind."""
+    return [*entries(kind), *REGISTERED[kind]]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of an error sentence: the nearest known word, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(known)
+
+
+def load_part(kind: Kind, name: str) -> Callable[..., Any]:
+    """Import the part of that name.
+
+    Raises
+    ------
+    MisuseError
+        If no part has that name, or its module cannot be imported.
+    """
+    if name in REGISTERED[kind]:
+        return REGISTERED[kind][name]
+    known = entries(kind)
+    if name not in known:
+        raise MisuseError(f"unknown {kind[:-1]} {name!r}; {did_you_mean(name, names(kind))}")
+    module, _, attribute = known[name].partition(":")
+    try:
+        part: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise MisuseError(f"{kind[:-1]} {name!r} cannot be loaded from {known[name]}: {error}") from error
+    return part
+
+
+@cache
+def parameters(kind: Kind, name: str) -> type[pydantic.BaseModel]:
+    """The part's parameters as a pydantic model, made from its signature."""
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(load_part(kind, name)).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+            fields[parameter.name] = (parameter.annotation, default)
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    return pydantic.create_model(name, __config__=config, **fields)
+
+
+def build(kind: Kind, name: str, params: Mapping[str, Any], *args: Any) -> Any:
+    """Call the part with `args` and its checked parameters.
+
+    Raises
+    ------
+    MisuseError
+        If no part has that name.
+    pydantic.ValidationError
+        If a parameter is unknown or its value does not fit.
+    """
+    checked = parameters(kind, name).model_validate(dict(params))
+    return load_part(kind, name)(*args, **{key: getattr(checked, key) for key in checked.model_fields_set})
+
+
+def describe(kind: Kind, name: str) -> str:
+    """The first line of the part's docstring."""
+    return (inspect.getdoc(load_part(kind, name)) or "").partition("\n")[0]

@@ -1,0 +1,247 @@
+"""A suite file as a `Suite`, or all of its mistakes at once."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path as FilePath
+from typing import Any, NamedTuple
+
+import pydantic
+import yaml
+
+from harness.errors import MisuseError, Problem, SuiteError
+from harness.registry import did_you_mean
+from harness.suite.model import Addition, EarlyStopping, Limits, Match, Pipeline, Suite, TrainSpec
+from harness.suite.parts import check_parts, sentence
+from harness.suite.plan import pipeline_names
+from harness.suite.source import Path, Place, Source, parse_yaml
+
+
+class LoadedSuite(NamedTuple):
+    """A suite and the text that a run folder keeps of it."""
+
+    suite: Suite
+    text: str
+
+
+def shipped_suites() -> dict[str, FilePath]:
+    """The suites that travel with the package, by name."""
+    packaged = FilePath(str(importlib.resources.files("harness"))) / "suites"
+    folder = packaged if packaged.is_dir() else packaged.parent.parent / "suites"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find_suite(name: str) -> FilePath:
+    """The file that `name` means: a path, or the name of a suite that travels with the package.
+
+    Raises
+    ------
+    MisuseError
+        If there is neither.
+    """
+    path = FilePath(name)
+    if path.is_file():
+        return path
+    shipped = shipped_suites()
+    if name in shipped:
+        return shipped[name]
+    raise MisuseError(f"{name}: no such suite file, and no shipped suite of that name; {did_you_mean(name, shipped)}")
+
+
+def load_suite(name: str, overrides: Sequence[str] = (), *, smoke: bool = False, check: bool = True) -> LoadedSuite:
+    """Read, check and return a suite.
+
+    Parameters
+    ----------
+    name
+        A path, or the name of a shipped suite.
+    overrides
+        `KEY=VALUE` items as given to `--set`; keys are dotted paths, values are YAML.
+    smoke
+        Cut the suite down to its smallest size, one seed and one epoch.
+    check
+        Check names and parameters of the parts too, which imports scikit-learn.
+
+    Raises
+    ------
+    SuiteError
+        With every mistake in the file.
+    MisuseError
+        If there is no such file or it cannot be read.
+    """
+    path = find_suite(name)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MisuseError(f"{path}: not a UTF-8 text file ({error.reason} at byte {error.start:,})") from None
+    except OSError as error:
+        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from None
+    suite = parse_suite(text, str(path), overrides, check=check)
+    if smoke:
+        suite = smoked(suite)
+    if smoke or overrides:
+        changes = "".join(f"\n#   --set {override}" for override in overrides) + ("\n#   --smoke" if smoke else "")
+        text = f"# {path.name}, changed by{changes}\n{dump_suite(suite)}"
+    return LoadedSuite(suite, text)
+
+
+def parse_suite(text: str, name: str, overrides: Sequence[str] = (), *, check: bool = True) -> Suite:
+    """Text to a `Suite`; see `load_suite`."""
+    source = parse_yaml(text, name)
+    if not isinstance(source.values, dict):
+        raise SuiteError([Problem(name, 1, 1, "", "expected a mapping with suite, datasets, sizes and pipelines")])
+    for override in overrides:
+        apply_override(source, override)
+    problems: list[Problem] = []
+    suite = None
+    try:
+        suite = Suite.model_validate(source.values)
+    except pydantic.ValidationError as error:
+        for problem in error.errors():
+            path = existing(source.values, problem["loc"], missing=problem["type"] == "missing")
+            problems.append(source.problem(path, sentence(problem, known_keys(problem["loc"]))))
+    if check:
+        problems.extend(source.problem(path, message) for path, message in check_parts(source.values))
+    if suite is not None:
+        problems.extend(source.problem(path, message) for path, message in cross_checks(suite))
+    if problems:
+        # A part of a wrong shape is told by the models and passed over by the part check; the same words come once.
+        raise SuiteError(list(dict.fromkeys(problems)))
+    assert suite is not None
+    return suite
+
+
+def existing(values: Any, loc: Path, *, missing: bool) -> Path:
+    """The part of a pydantic location that is in the file: union tags and parsed fields are not."""
+    path: list[str | int] = []
+    for step in loc:
+        in_list = isinstance(values, list) and isinstance(step, int) and step < len(values)
+        if not (in_list or (isinstance(values, dict) and step in values)):
+            break
+        values = values[step]
+        path.append(step)
+    if missing and len(path) == len(loc) - 1:
+        path.append(loc[-1])
+    return tuple(path)
+
+
+def known_keys(loc: Path) -> list[str]:
+    """The keys that the mapping around a location may have."""
+    match loc[:-1]:
+        case ():
+            model: type[pydantic.BaseModel] = Suite
+        case ("limits",):
+            model = Limits
+        case ("exclude", *_):
+            model = Match
+        case ("include", *_):
+            model = Addition
+        case ("pipelines", _):
+            model = Pipeline
+        case ("pipelines", _, "train"):
+            model = TrainSpec
+        case ("pipelines", _, "train", "early_stopping"):
+            model = EarlyStopping
+        case _:
+            return []
+    return list(model.model_fields)
+
+
+def cross_checks(suite: Suite) -> Iterator[tuple[Path, str]]:
+    """Mistakes that only the suite as a whole shows."""
+    for key in ("sizes", "seeds", "devices", "backends"):
+        counts = Counter(getattr(suite, key))
+        yield from (((key,), f"{value!r} is given twice") for value, count in counts.items() if count > 1)
+    datasets = [part.name for part in suite.datasets]
+    yield from ((("datasets",), f"{name!r} is given twice") for name, count in Counter(datasets).items() if count > 1)
+    seen: dict[str, str] = {}
+    names: list[str] = []
+    for name, pipeline in suite.pipelines.items():
+        names += [label for label, _ in pipeline_names(name, pipeline)]
+        twin = seen.setdefault(pipeline.model_dump_json(), name)
+        if twin != name:
+            yield ("pipelines", name), f"the same as pipeline {twin!r}; a trial runs once, so leave one out"
+    for label, count in Counter(names).items():
+        if count > 1:
+            yield ("pipelines", label.partition("/")[0], "optimizer"), f"{label!r} is given twice"
+    for key in ("exclude", "include"):
+        for index, entry in enumerate(getattr(suite, key)):
+            for axis, known in (("pipeline", names), ("dataset", datasets)):
+                for pattern in getattr(entry, axis) or ():
+                    if not any(fnmatchcase(item, pattern) for item in known):
+                        yield (key, index, axis), f"{pattern!r} matches no {axis}; {did_you_mean(pattern, known)}"
+
+
+def apply_override(source: Source, override: str) -> None:
+    """Set one value, as `--set pipelines.cnn.train.epochs=3` asks.
+
+    Raises
+    ------
+    SuiteError
+        If the text is not `KEY=VALUE`, or the key leads through something that is not a mapping or list.
+    """
+    name = f"--set {override}"
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise SuiteError([Problem(name, 0, 0, "", "expected KEY=VALUE, such as --set pipelines.cnn.train.epochs=3")])
+    value = parse_yaml(text, name).values
+    path: list[str | int] = []
+    target = source.values
+    steps = key.strip().replace("[", ".").replace("]", "").split(".")
+    for position, step in enumerate(steps):
+        last = position == len(steps) - 1
+        where = ".".join(steps[:position]) or "the suite"
+        if isinstance(target, list):
+            if not (step.isdigit() and int(step) < len(target)):
+                message = f"{where} has {len(target)} items; expected an index from 0, got {step!r}"
+                raise SuiteError([Problem(name, 0, 0, "", message)])
+            index: str | int = int(step)
+        elif isinstance(target, dict):
+            # A pipeline's name may hold dots; the longest key that fits is meant.
+            index = next((k for k in target if isinstance(k, str) and ".".join(steps[position:]) == k), step)
+            last = last or index != step
+            if not last and target.get(index) is None:
+                target[index] = {}
+                source.places[(*path, index)] = Place(name, 0, 0)
+        else:
+            raise SuiteError([Problem(name, 0, 0, "", f"{where} is neither a mapping nor a list")])
+        path.append(index)
+        if last:
+            target[index] = value
+            source.places = {p: place for p, place in source.places.items() if p[: len(path)] != tuple(path)}
+            source.places[tuple(path)] = Place(name, 0, 0)
+            return
+        target = target[index]
+
+
+def smoked(suite: Suite) -> Suite:
+    """Every pipeline once: the smallest size, the first seed, one epoch."""
+    smallest = min(suite.sizes, key=lambda size: float("inf") if size == "full" else size)
+    pipelines = {
+        name: pipeline.model_copy(
+            update={"train": (pipeline.train or TrainSpec()).model_copy(update={"epochs": 1, "min_steps": 0})}
+        )
+        if pipeline.network
+        else pipeline
+        for name, pipeline in suite.pipelines.items()
+    }
+    return suite.model_copy(
+        update={
+            "suite": f"{suite.suite[:58]}-smoke",
+            "sizes": [smallest],
+            "seeds": suite.seeds[:1],
+            "exclude": [],
+            "include": [],
+            "pipelines": pipelines,
+        }
+    )
+
+
+def dump_suite(suite: Suite) -> str:
+    """A suite as YAML that reads back as the same suite."""
+    values = suite.model_dump(mode="json", exclude_unset=True)
+    values.setdefault("suite", suite.suite)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)

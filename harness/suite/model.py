@@ -1,0 +1,296 @@
+"""What a suite file may say, as frozen pydantic models.
+
+These check shapes and values. Whether a name is registered and its parameters are right is `harness.suite.parts`.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+
+DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|min|h)$")
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+AMOUNT = re.compile(r"^(\d+(?:\.\d+)?)\s*(KiB|MiB|GiB)$")
+BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def parse_duration(value: object) -> object:
+    """`90`, `90s`, `20min` or `1.5h` as seconds."""
+    if isinstance(value, str):
+        if match := DURATION.match(value):
+            return float(match[1]) * SECONDS[match[2]]
+        raise ValueError("expected a duration such as 90s, 20min or 1.5h")
+    return value
+
+
+def parse_bytes(value: object) -> object:
+    """`512MiB` or `8GiB` as bytes."""
+    if isinstance(value, str):
+        if match := AMOUNT.match(value):
+            return int(float(match[1]) * BYTES[match[2]])
+        raise ValueError("expected an amount such as 512MiB or 8GiB")
+    return value
+
+
+def one_or_many(value: object) -> object:
+    """A single item stands for a list of one."""
+    return value if isinstance(value, list) or value is None else [value]
+
+
+def parse_part(value: object) -> object:
+    """`hog` or `{hog: {pixels_per_cell: 7}}` as a name and its parameters."""
+    if isinstance(value, Part):
+        return value
+    if isinstance(value, str):
+        return {"name": value, "params": {}}
+    if isinstance(value, dict) and set(value) == {"name", "params"}:
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        (name, params), *_ = value.items()
+        params = {} if params is None else params
+        if not isinstance(params, dict):
+            raise ValueError(f"expected parameters as a mapping, such as {{{name}: {{key: value}}}}")
+        return {"name": name, "params": params}
+    raise ValueError(
+        "expected a name, or a mapping with one name and its parameters, such as {hog: {pixels_per_cell: 7}}"
+    )
+
+
+class Model(pydantic.BaseModel):
+    """Base of everything in a suite: frozen, and an unknown key is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Part(Model):
+    """A registered part, or a scikit-learn class by its dotted name, and its parameters."""
+
+    name: str = Field(min_length=1)
+    params: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        """`hog(pixels_per_cell=7)`, as labels show it."""
+        inner = ", ".join(f"{key}={value}" for key, value in self.params.items())
+        return f"{self.name}({inner})" if inner else self.name
+
+
+PART_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": {"type": ["object", "null"]},
+        },
+    ]
+}
+
+
+def write_part(part: Part) -> object:
+    """The inverse of `parse_part`."""
+    return {part.name: part.params} if part.params else part.name
+
+
+PartSpec = Annotated[Part, BeforeValidator(parse_part), PlainSerializer(write_part), WithJsonSchema(PART_SCHEMA)]
+
+
+class EarlyStopping(Model):
+    """Stop when the validation loss has not improved for `patience` epochs."""
+
+    patience: int = Field(default=5, ge=1, description="epochs without improvement before training stops")
+    min_delta: float = Field(default=0.0, ge=0, description="smallest fall of the validation loss that counts")
+    restore_best: bool = Field(default=True, description="return to the weights of the best epoch")
+
+
+class TrainSpec(Model):
+    """How a network is trained."""
+
+    epochs: int = Field(default=10, ge=1, description="passes over the training images")
+    batch_size: int = Field(
+        default=128, ge=1, description="images per gradient step; the last, smaller batch is used too"
+    )
+    min_steps: int = Field(
+        default=0,
+        ge=0,
+        description="epochs are raised until at least this many gradient steps are made: small sizes really train",
+    )
+    validation_fraction: float = Field(
+        default=0.0, ge=0, lt=1, description="part of the training subset held out for validation; never the test set"
+    )
+    early_stopping: EarlyStopping | None = Field(default=None, description="needs validation_fraction > 0")
+    steps_per_execution: int = Field(default=1, ge=1, description="gradient steps per call into the backend")
+    jit_compile: bool = Field(default=False, description="compile with XLA; measured slower on CPU with TensorFlow")
+
+    @model_validator(mode="after")
+    def early_stopping_needs_validation(self) -> "TrainSpec":
+        """Refuse early stopping on anything but a validation part."""
+        if self.early_stopping is not None and self.validation_fraction == 0:
+            raise ValueError("early_stopping needs validation_fraction > 0, such as validation_fraction: 0.1")
+        return self
+
+
+class Pipeline(Model):
+    """Either features and an estimator, or a network with its optimizer and training."""
+
+    features: Annotated[list[PartSpec], BeforeValidator(one_or_many)] | None = Field(
+        default=None, description="handcrafted features, chained in this order", min_length=1
+    )
+    estimator: PartSpec | None = Field(default=None, description="a scikit-learn classifier by its dotted name")
+    network: PartSpec | None = Field(default=None, description="a registered Keras network")
+    optimizer: Annotated[list[PartSpec], BeforeValidator(one_or_many)] | None = Field(
+        default=None,
+        description="one optimizer or a list, which expands into one pipeline each; adam where not given",
+        min_length=1,
+    )
+    train: TrainSpec | None = Field(default=None, description="how the network is trained")
+
+    @model_validator(mode="after")
+    def is_one_of_two(self) -> "Pipeline":
+        """Refuse a mixture of the two kinds and neither."""
+        if (self.network is None) == (self.estimator is None):
+            raise ValueError("expected either `estimator` (with `features`) or `network`, and exactly one of the two")
+        if self.estimator is not None:
+            if self.features is None:
+                raise ValueError("an estimator needs `features`; for raw pixels write features: [pixels]")
+            for key in ("optimizer", "train"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"`{key}` belongs to a network; an estimator takes its settings as parameters")
+        elif self.features is not None:
+            raise ValueError("a network reads the images themselves; `features` belongs to an estimator")
+        return self
+
+
+def parse_size(value: object) -> object:
+    """A size is a whole number, or `full`."""
+    if isinstance(value, bool) or not ((isinstance(value, int) and value >= 1) or value == "full"):
+        raise ValueError("expected a whole number of training images, or full")
+    return value
+
+
+Size = Annotated[
+    int | Literal["full"],
+    BeforeValidator(parse_size),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "full"}]}),
+]
+Device = Literal["cpu", "gpu"]
+Backend = Literal["tensorflow", "jax", "torch"]
+COMPARISON = re.compile(r"^(<=|>=|<|>)\s*(\d+)$")
+
+
+def parse_size_pattern(value: object) -> object:
+    """A size, `full`, or a comparison such as `>3000`."""
+    if isinstance(value, str) and value != "full" and not COMPARISON.match(value):
+        raise ValueError("expected a whole number, full, or a comparison such as '>3000'")
+    return value
+
+
+Patterns = Annotated[list[str], BeforeValidator(one_or_many), Field(min_length=1)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], BeforeValidator(one_or_many), Field(min_length=1)]
+Devices = Annotated[list[Device], BeforeValidator(one_or_many), Field(min_length=1)]
+Backends = Annotated[list[Backend], BeforeValidator(one_or_many), Field(min_length=1)]
+
+
+class Match(Model):
+    """Trials for which every named key matches; names take `*` and `?`."""
+
+    pipeline: Patterns | None = None
+    dataset: Patterns | None = None
+    size: (
+        Annotated[
+            list[Annotated[int | str, BeforeValidator(parse_size_pattern)]],
+            BeforeValidator(one_or_many),
+            Field(min_length=1),
+        ]
+        | None
+    ) = None
+    seed: Seeds | None = None
+    device: Devices | None = None
+    backend: Backends | None = None
+
+    @model_validator(mode="after")
+    def names_something(self) -> "Match":
+        """Refuse an empty pattern, which would match every trial."""
+        if not self.model_fields_set:
+            raise ValueError("expected at least one of pipeline, dataset, size, seed, device, backend")
+        return self
+
+
+class Addition(Model):
+    """Further trials beyond the grid; what is not named is as in the suite."""
+
+    pipeline: Patterns
+    dataset: Patterns | None = None
+    sizes: Annotated[list[Size], BeforeValidator(one_or_many), Field(min_length=1)] | None = None
+    seeds: Seeds | None = None
+    devices: Devices | None = None
+    backends: Backends | None = None
+
+
+class Limits(Model):
+    """What one trial may use before it is stopped and recorded as `timeout` or `oom`."""
+
+    time: (
+        Annotated[float, BeforeValidator(parse_duration), Field(gt=0), WithJsonSchema({"type": ["number", "string"]})]
+        | None
+    ) = None
+    memory: (
+        Annotated[int, BeforeValidator(parse_bytes), Field(gt=0), WithJsonSchema({"type": ["integer", "string"]})]
+        | None
+    ) = None
+
+
+def parse_seeds(value: object) -> object:
+    """`5` stands for seeds 0 to 4."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValueError("expected at least 1 seed")
+        return list(range(value))
+    return value
+
+
+class Suite(Model):
+    """A benchmark suite: which pipelines run on which data, at which sizes and seeds."""
+
+    suite: Name = Field(description="the suite's name; the run folder is called after it")
+    description: str = Field(default="", description="the question this suite answers")
+    datasets: Annotated[list[PartSpec], BeforeValidator(one_or_many)] = Field(
+        min_length=1, description="registered datasets"
+    )
+    sizes: Annotated[list[Size], BeforeValidator(one_or_many)] = Field(
+        min_length=1, description="numbers of training images, nested: 300 contains 100; full takes all"
+    )
+    seeds: Annotated[
+        Seeds,
+        BeforeValidator(parse_seeds),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "integer", "minimum": 1},
+                    {"type": "array", "minItems": 1, "items": {"type": "integer"}},
+                ]
+            }
+        ),
+    ] = Field(default=[0], description="5 stands for seeds 0 to 4; a list names them")
+    devices: Devices = Field(default=["cpu"], description="a missing device gives rows with status skipped")
+    backends: Backends = Field(default=["tensorflow"], description="Keras backends for the networks")
+    threads: int | None = Field(default=None, ge=1, description="CPU threads of a trial; all cores where not given")
+    limits: Limits = Limits()
+    exclude: Annotated[list[Match], BeforeValidator(one_or_many)] = Field(
+        default=[], description="trials to leave out of the grid"
+    )
+    include: Annotated[list[Addition], BeforeValidator(one_or_many)] = Field(
+        default=[], description="trials beyond the grid"
+    )
+    pipelines: dict[Name, Pipeline] = Field(min_length=1, description="what is compared, by name")

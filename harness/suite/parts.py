@@ -1,0 +1,127 @@
+"""Are the parts that a suite names known, and are their parameters right?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import pydantic
+
+from harness import registry
+from harness.errors import MisuseError
+from harness.registry import Kind
+from harness.suite.model import parse_part
+from harness.suite.source import Path
+
+
+def check_parts(values: Any) -> Iterator[tuple[Path, str]]:
+    """Every mistake in the parts of a suite, given as plain values of any shape.
+
+    Yields
+    ------
+    path, message
+        Where in the suite, and what is wrong. Wrong shapes are passed over: the models tell those.
+    """
+    if not isinstance(values, dict):
+        return
+    for path, value in _items(values.get("datasets"), ("datasets",)):
+        yield from check_part("datasets", value, path)
+    pipelines = values.get("pipelines")
+    for name, pipeline in pipelines.items() if isinstance(pipelines, dict) else ():
+        if not isinstance(pipeline, dict):
+            continue
+        path = ("pipelines", name)
+        features = _items(pipeline.get("features"), (*path, "features"))
+        for inner, value in features:
+            yield from check_part("features", value, inner)
+        named = [(inner, part["name"]) for inner, value in features if (part := _part(value))]
+        if len(named) == len(features):
+            yield from ((named[index][0], message) for index, message in chain_problems([name for _, name in named]))
+        if "estimator" in pipeline:
+            yield from check_part("estimator", pipeline["estimator"], (*path, "estimator"))
+        if "network" in pipeline:
+            yield from check_part("networks", pipeline["network"], (*path, "network"))
+        for inner, value in _items(pipeline.get("optimizer"), (*path, "optimizer")):
+            yield from check_part("optimizers", value, inner)
+
+
+def check_part(kind: Kind | Literal["estimator"], value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every mistake in one part."""
+    part = _part(value)
+    if part is None:
+        return
+    name, params = part["name"], part["params"]
+    inside = (*path, name) if isinstance(value, dict) and name in value else path
+    if kind == "estimator" or (kind == "features" and name.startswith("sklearn.")):
+        from harness import sklearn_parts
+
+        role: sklearn_parts.Role = "classifier" if kind == "estimator" else "transformer"
+        for message in sklearn_parts.check(name, params, role):
+            yield path, message
+        return
+    try:
+        model = registry.parameters(kind, name)
+    except MisuseError as error:
+        yield path, str(error)
+        return
+    try:
+        model.model_validate(params)
+    except pydantic.ValidationError as error:
+        for problem in error.errors():
+            yield (*inside, *problem["loc"]), sentence(problem, model.model_fields)
+
+
+def chain_problems(names: Sequence[str]) -> list[tuple[int, str]]:
+    """What is wrong with the order of features: the place in the list, and one line.
+
+    The first feature must take images; every later one must take the matrix that the one before it gives. Names that
+    are not registered are passed over.
+    """
+    problems = []
+    for index, name in enumerate(names):
+        takes = "matrix" if name.startswith("sklearn.") else _takes(name)
+        if index == 0 and takes == "matrix":
+            problems.append((index, f"{name!r} takes features, not images; start with pixels or hog"))
+        if index > 0 and takes == "images":
+            problems.append((index, f"{name!r} takes images and must come first; only one such feature can be used"))
+    return problems
+
+
+def _takes(name: str) -> str | None:
+    if name not in registry.names("features"):
+        return None
+    return str(getattr(registry.load_part("features", name), "takes", "images"))
+
+
+def sentence(problem: Any, known: Any = ()) -> str:
+    """A pydantic error as a sentence: what was wrong, what was meant."""
+    last = problem["loc"][-1] if problem["loc"] else ""
+    match problem["type"]:
+        case "extra_forbidden":
+            hint = f"; {registry.did_you_mean(str(last), known)}" if known else "; it takes none"
+            return f"unknown key {last!r}{hint}"
+        case "missing":
+            return f"{last!r} is required"
+        case "value_error":
+            return f"{problem['ctx']['error']}; got {_short(problem['input'])}"
+    text = problem["msg"]
+    return f"{text[0].lower()}{text[1:]}; got {_short(problem['input'])}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _part(value: Any) -> dict[str, Any] | None:
+    try:
+        part = parse_part(value)
+    except ValueError:
+        return None
+    return part if isinstance(part, dict) and isinstance(part["name"], str) and part["name"] else None
+
+
+def _items(value: Any, path: Path) -> list[tuple[Path, Any]]:
+    if isinstance(value, list):
+        return [((*path, index), item) for index, item in enumerate(value)]
+    return [] if value is None else [(path, value)]

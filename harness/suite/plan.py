@@ -1,0 +1,223 @@
+"""A suite expanded into trials: who runs on what, at which size and seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from harness.suite.model import (
+    COMPARISON,
+    Backend,
+    Device,
+    Limits,
+    Match,
+    Model,
+    Part,
+    PartSpec,
+    Pipeline,
+    Suite,
+    TrainSpec,
+)
+
+# Raised when the meaning of a trial's settings changes, so that rows made before are not taken for current ones.
+TRIAL_FORMAT = 1
+
+COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Trial(Model):
+    """One pipeline on one dataset at one training size, seed, device and backend."""
+
+    dataset: PartSpec
+    pipeline: str
+    spec: Pipeline
+    n_train: int
+    seed: int
+    device: Device = "cpu"
+    backend: Backend | None = None
+    threads: int | None = None
+    limits: Limits = Limits()
+    full: bool = False
+
+    @cached_property
+    def id(self) -> str:
+        """A hash of what decides the result; names and limits do not."""
+        decisive = self.model_dump(mode="json", include={"dataset", "n_train", "seed", "device", "backend", "threads"})
+        decisive["spec"] = self.spec.model_dump(mode="json", exclude_none=True)
+        decisive["format"] = TRIAL_FORMAT
+        text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def family(self) -> str:
+        """`traditional` or `deep`."""
+        return "deep" if self.spec.network else "traditional"
+
+    @property
+    def optimizer(self) -> Part | None:
+        """The network's optimizer; adam where the suite names none."""
+        if self.spec.network is None:
+            return None
+        return self.spec.optimizer[0] if self.spec.optimizer else Part(name="adam")
+
+    @property
+    def train(self) -> TrainSpec:
+        """The network's training settings."""
+        return self.spec.train or TrainSpec()
+
+    def identity(self) -> dict[str, Any]:
+        """The columns of a row that are known before the trial runs."""
+        model = self.spec.network or self.spec.estimator
+        assert model is not None
+        return {
+            "trial_id": self.id,
+            "dataset": self.dataset.name,
+            "pipeline": self.pipeline,
+            "family": self.family,
+            "features": " > ".join(part.name.rpartition(".")[2] for part in self.spec.features)
+            if self.spec.features
+            else None,
+            "model": model.name.rpartition(".")[2],
+            "optimizer": self.optimizer.name if self.optimizer else None,
+            "n_train": self.n_train,
+            "seed": self.seed,
+            "device": self.device,
+            "backend": self.backend or "sklearn",
+        }
+
+
+def pipeline_names(name: str, pipeline: Pipeline) -> list[tuple[str, Pipeline]]:
+    """A pipeline as the one or several that its list of optimizers stands for.
+
+    `cnn` with `optimizer: [adam, {sgd: {learning_rate: 0.1}}]` gives `cnn/adam` and `cnn/sgd`; where one optimizer
+    stands in the list more than once, its parameters tell them apart: `cnn/sgd(learning_rate=0.1)`.
+    """
+    optimizers = pipeline.optimizer or []
+    if len(optimizers) < 2:
+        return [(name, pipeline)]
+    names = [part.name for part in optimizers]
+    return [
+        (
+            f"{name}/{part if names.count(part.name) > 1 else part.name}",
+            pipeline.model_copy(update={"optimizer": [part]}),
+        )
+        for part in optimizers
+    ]
+
+
+def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
+    """All trials of a suite, in the order in which they run.
+
+    Seeds are outermost and pipelines innermost: a run that is cut short has whole curves of its first seeds, and the
+    pipelines that are compared run interleaved, so that a drift of the machine hits all alike.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    n_available
+        Number of training images of a dataset; what `full` stands for.
+    """
+    pipelines = dict(pair for name, pipeline in suite.pipelines.items() for pair in pipeline_names(name, pipeline))
+    datasets = {part.name: part for part in suite.datasets}
+    available = {name: n_available(part) for name, part in datasets.items()}
+
+    def grid(axes: Mapping[str, Sequence[Any]]) -> Iterator[Trial]:
+        keys = ("seeds", "sizes", "dataset", "pipeline", "devices", "backends")
+        for seed, size, dataset, pipeline, device, backend in product(*(axes[key] for key in keys)):
+            spec = pipelines[pipeline]
+            full = size == "full" or size == available[dataset]
+            yield Trial(
+                dataset=datasets[dataset],
+                pipeline=pipeline,
+                spec=spec,
+                n_train=available[dataset] if full else size,
+                seed=seed,
+                device=device,
+                backend=backend if spec.network else None,
+                threads=suite.threads,
+                limits=suite.limits,
+                full=full,
+            )
+
+    everything: dict[str, Sequence[Any]] = {
+        "seeds": suite.seeds,
+        "sizes": suite.sizes,
+        "dataset": list(datasets),
+        "pipeline": list(pipelines),
+        "devices": suite.devices,
+        "backends": suite.backends,
+    }
+    trials = [trial for trial in grid(everything) if not any(matches(trial, match) for match in suite.exclude)]
+    for addition in suite.include:
+        axes = everything | addition.model_dump(include={"sizes", "seeds", "devices", "backends"}, exclude_none=True)
+        axes["pipeline"] = _named(pipelines, addition.pipeline)
+        axes["dataset"] = _named(datasets, addition.dataset or ["*"])
+        trials += grid(axes)
+    unique = {trial.id: trial for trial in reversed(trials)}
+    order = {name: position for position, name in enumerate(pipelines)}
+    return sorted(
+        unique.values(),
+        key=lambda t: (
+            t.seed,
+            t.n_train,
+            list(datasets).index(t.dataset.name),
+            order[t.pipeline],
+            t.device,
+            t.backend or "",
+        ),
+    )
+
+
+def _named(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def matches(trial: Trial, match: Match) -> bool:
+    """Whether every key of the pattern fits the trial."""
+    named = {"pipeline": trial.pipeline, "dataset": trial.dataset.name}
+    for key, value in named.items():
+        patterns = getattr(match, key)
+        if patterns is not None and not any(fnmatchcase(value, pattern) for pattern in patterns):
+            return False
+    if match.size is not None and not any(_size_fits(trial, size) for size in match.size):
+        return False
+    return all(
+        getattr(match, key) is None or getattr(trial, key) in getattr(match, key)
+        for key in ("seed", "device", "backend")
+    )
+
+
+def _size_fits(trial: Trial, size: int | str) -> bool:
+    if isinstance(size, int):
+        return trial.n_train == size
+    if comparison := COMPARISON.match(size):
+        return COMPARE[comparison[1]](trial.n_train, int(comparison[2]))
+    return trial.full
+
+
+def parse_only(text: str) -> Match:
+    """`hog*`, `size=100`, `pipeline=cnn,seed=0` as a pattern.
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown or a value does not fit it.
+    """
+    entry: dict[str, Any] = {}
+    for item in text.split(","):
+        key, equals, value = item.partition("=") if not item.startswith(("size<", "size>")) else ("size", "=", item[4:])
+        key, value = (key.strip(), value.strip()) if equals else ("pipeline", item.strip())
+        entry.setdefault(key, []).append(int(value) if value.isdigit() else value)
+    return Match.model_validate(entry)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.suite.load import parse_suite
+from harness.suite.model import Match, Part, Suite
+from harness.suite.plan import Trial, expand, matches, parse_only
+
+RF = {"features": ["pixels"], "estimator": "sklearn.ensemble.RandomForestClassifier"}
+CNN = {"network": "cnn", "optimizer": ["adam", {"sgd": {"learning_rate": 0.1}}]}
+
+
+def suite(**changes: Any) -> Suite:
+    values: dict[str, Any] = {
+        "suite": "s",
+        "datasets": ["digits"],
+        "sizes": [100, 300, "full"],
+        "seeds": 2,
+        "pipelines": {"rf": RF, "cnn": CNN},
+    }
+    return Suite.model_validate(values | changes)
+
+
+def trials(**changes: Any) -> list[Trial]:
+    return expand(suite(**changes), lambda part: 1200)
+
+
+def test_the_grid_is_complete_and_seeds_come_outermost() -> None:
+    plan = trials()
+    assert [(t.seed, t.n_train, t.pipeline) for t in plan] == [
+        (seed, n, name) for seed in (0, 1) for n in (100, 300, 1200) for name in ("rf", "cnn/adam", "cnn/sgd")
+    ]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 2000), min_size=1, max_size=4, unique=True),
+    seeds=st.integers(1, 3),
+    devices=st.lists(st.sampled_from(["cpu", "gpu"]), min_size=1, unique=True),
+    backends=st.lists(st.sampled_from(["tensorflow", "jax", "torch"]), min_size=1, unique=True),
+)
+def test_every_combination_once(sizes: list[int], seeds: int, devices: list[str], backends: list[str]) -> None:
+    plan = trials(sizes=sizes, seeds=seeds, devices=devices, backends=backends)
+    # An estimator has no backend, so it runs once however many there are.
+    assert len(plan) == len(sizes) * seeds * len(devices) * (1 + 2 * len(backends))
+    assert len({t.id for t in plan}) == len(plan)
+
+
+def test_full_is_the_datasets_size_and_comes_once() -> None:
+    plan = trials(sizes=[1200, "full"], seeds=1)
+    assert [(t.n_train, t.full) for t in plan] == [(1200, True)] * 3
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        ({"pipeline": "cnn*"}, 6),
+        ({"pipeline": "cnn/sgd", "size": ">100"}, 14),
+        ({"size": "full"}, 12),
+        ({"size": [100, "<=300"], "seed": 1}, 12),
+        ([{"seed": 0}, {"seed": 1}], 0),
+    ],
+)
+def test_exclude(exclude: Any, left: int) -> None:
+    assert len(trials(exclude=exclude)) == left
+
+
+def test_include_adds_beyond_the_grid_after_exclude() -> None:
+    plan = trials(exclude={"pipeline": "cnn*"}, include={"pipeline": "cnn/adam", "sizes": 500, "seeds": [7]})
+    assert [(t.pipeline, t.n_train, t.seed) for t in plan if t.pipeline != "rf"] == [("cnn/adam", 500, 7)]
+
+
+def test_the_id_follows_what_decides_the_result_and_nothing_else() -> None:
+    (base,) = trials(sizes=[100], seeds=1, pipelines={"rf": RF})
+    (renamed,) = trials(sizes=[100], seeds=1, pipelines={"forest": RF}, limits={"time": 5}, suite="other")
+    assert renamed.id == base.id
+    for changed in (
+        {"sizes": [101]},
+        {"seeds": [1]},
+        {"devices": ["gpu"]},
+        {"threads": 1},
+        {"datasets": ["mnist"]},
+        {"pipelines": {"rf": RF | {"features": ["hog"]}}},
+        {"pipelines": {"rf": RF | {"estimator": {"sklearn.ensemble.RandomForestClassifier": {"n_estimators": 5}}}}},
+    ):
+        (other,) = trials(**{"sizes": [100], "seeds": 1, "pipelines": {"rf": RF}, **changed})
+        assert other.id != base.id, changed
+
+
+def test_a_trial_survives_the_way_to_its_process() -> None:
+    for trial in trials(limits={"time": "5min"}):
+        again = Trial.model_validate_json(trial.model_dump_json())
+        assert again == trial
+        assert again.id == trial.id
+
+
+def test_one_optimizer_more_than_once_is_told_apart_by_its_parameters() -> None:
+    twice = CNN | {"optimizer": ["adam", {"sgd": {"learning_rate": 0.1}}, {"sgd": {"learning_rate": 1}}]}
+    names = [t.pipeline for t in trials(sizes=[100], seeds=1, pipelines={"cnn": twice})]
+    assert names == ["cnn/adam", "cnn/sgd(learning_rate=0.1)", "cnn/sgd(learning_rate=1)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("hog*", Match(pipeline=["hog*"])),
+        ("size=100", Match(size=[100])),
+        ("size>=100", Match(size=[">=100"])),
+        ("pipeline=cnn,seed=0,seed=1", Match(pipeline=["cnn"], seed=[0, 1])),
+    ],
+)
+def test_only(text: str, match: Match) -> None:
+    assert parse_only(text) == match
+
+
+def test_only_refuses_what_it_does_not_know() -> None:
+    for text in ("sizze=3", "device=tpu", "size=big"):
+        with pytest.raises(pydantic.ValidationError):
+            parse_only(text)
+
+
+def test_a_match_needs_every_key() -> None:
+    trial = trials(sizes=[300], seeds=1)[0]
+    assert matches(trial, Match(pipeline=["r?"], size=[300], seed=[0]))
+    assert not matches(trial, Match(pipeline=["r?"], size=[300], seed=[1]))
+
+
+def test_identity_names_features_model_and_optimizer() -> None:
+    text = """
+suite: s
+datasets: digits
+sizes: 100
+pipelines:
+  a: {features: [hog, {pca: {n_components: 5}}], estimator: sklearn.svm.SVC}
+  b: {network: cnn}
+"""
+    a, b = (t.identity() for t in expand(parse_suite(text, "s"), lambda part: 1200))
+    assert (a["family"], a["features"], a["model"], a["optimizer"], a["backend"]) == (
+        "traditional", "hog > pca", "SVC", None, "sklearn",
+    )  # fmt: skip
+    assert (b["family"], b["features"], b["model"], b["optimizer"], b["backend"]) == (
+        "deep", None, "cnn", "adam", "tensorflow",
+    )  # fmt: skip
+    assert str(Part(name="hog", params={"a": 1})) == "hog(a=1)"
