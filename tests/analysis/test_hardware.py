@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.analysis.frames import complete
+from harness.analysis.hardware import cost_to_target, gpu_speed_up
+from tests import synthetic
+from tests.synthetic import Planted
+
+
+def planted(deep_seconds: float = 12.0, deep_mib: float = 900.0) -> dict[str, Planted]:
+    """Both families reach 0.9 at 1,000 images and no sooner; beyond, only deep gets better."""
+    return {
+        "svm": Planted("traditional", lambda n: 0.5 if n < 1000 else 0.1, lambda n: 3.0 * n / 1000, lambda n: 300.0),
+        "net": Planted(
+            "deep",
+            lambda n: 0.6 if n < 1000 else 0.08 if n < 10_000 else 0.01,
+            lambda n: deep_seconds * n / 1000,
+            lambda n: deep_mib,
+        ),
+        "net-slow": Planted("deep", lambda n: 0.05, lambda n: 500.0, lambda n: 4000.0),
+    }
+
+
+def test_ratios_are_those_planted_at_the_cheapest_way_to_the_target() -> None:
+    costs = cost_to_target(complete(synthetic.trials(planted(), noise=0.02)))
+    assert costs is not None
+    assert costs.seconds.value == pytest.approx(4, rel=0.05)
+    assert costs.memory.value == pytest.approx(3)
+    assert 1 < costs.seconds.low < costs.seconds.value < costs.seconds.high
+    assert {(entry.deep.pipeline, entry.deep.n_train) for entry in costs.reached} == {("net", 1000)}
+    assert all(entry.target == pytest.approx(0.9, abs=0.01) for entry in costs.reached)
+
+
+def test_datasets_are_averaged_geometrically() -> None:
+    trials = synthetic.trials(planted(), datasets=("a", "b"), noise=0.001)
+    trials.loc[(trials["dataset"] == "b") & (trials["family"] == "deep"), "train_s"] *= 9
+    costs = cost_to_target(complete(trials))
+    assert costs is not None
+    assert costs.seconds.value == pytest.approx(12, rel=0.02)
+
+
+def test_one_seed_has_ratios_without_ends() -> None:
+    costs = cost_to_target(complete(synthetic.trials(planted(), seeds=1)))
+    assert costs is not None
+    assert costs.seconds.value == pytest.approx(4, rel=0.15)
+    assert not costs.seconds.known
+
+
+def test_only_the_cpu_counts_and_both_families_must_have_run_there() -> None:
+    trials = synthetic.trials(planted(), devices=("cpu", "gpu"), noise=0.001)
+    costs = cost_to_target(complete(trials))
+    assert costs is not None
+    assert costs.seconds.value == pytest.approx(4, rel=0.02)
+    assert cost_to_target(complete(trials[(trials["device"] == "gpu") | (trials["family"] == "deep")])) is None
+
+
+def test_memory_that_was_not_recorded_leaves_the_seconds() -> None:
+    costs = cost_to_target(complete(synthetic.trials(planted()).drop(columns="peak_bytes")))
+    assert costs is not None
+    assert costs.seconds.known
+    assert not costs.memory.known
+
+
+def test_gpu_speed_up_pairs_the_same_trials() -> None:
+    trials = synthetic.trials(planted(), devices=("cpu", "gpu"), noise=0.02)
+    speed_up = gpu_speed_up(complete(trials), "deep")
+    assert speed_up is not None
+    assert speed_up.train.value == pytest.approx(8, rel=0.02)
+    assert speed_up.train.low < speed_up.train.value < speed_up.train.high
+    assert speed_up.predict.value == pytest.approx(1)
+    assert gpu_speed_up(complete(trials[trials["device"] == "cpu"]), "deep") is None
