@@ -1,0 +1,1 @@
+"""Measurement: peak memory, devices and the environment a run happened in."""
