@@ -124,7 +124,7 @@ class TrainSpec(Model):
     min_steps: int = Field(
         default=0,
         ge=0,
-        description="epochs are raised until at least this many gradient steps are made: small sizes really train",
+        description="at least this many gradient steps: where images are few, an epoch passes over them several times",
     )
     validation_fraction: float = Field(
         default=0.0, ge=0, lt=1, description="part of the training subset held out for validation; never the test set"

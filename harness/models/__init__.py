@@ -1,0 +1,1 @@
+"""What is trained: scikit-learn estimators by name, Keras networks, optimizers."""

@@ -1,0 +1,76 @@
+"""How many numbers a fitted estimator has learned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+LEARNED = (
+    "coef_", "intercept_", "coefs_", "intercepts_",  # linear models, discriminants, perceptrons
+    "theta_", "var_", "class_prior_", "feature_log_prob_", "class_log_prior_", "centroids_",  # naive Bayes, centroids
+    "components_", "mean_", "scale_",  # PCA, scalers
+)  # fmt: skip
+
+
+def n_parameters(estimator: Any) -> int | None:
+    """Count the numbers that fitting has set and prediction needs.
+
+    ======================================== =====================================================================
+    estimator                                counted
+    ======================================== =====================================================================
+    network                                  all weights
+    kernel SVM                               support vectors, dual coefficients and intercepts
+    decision tree                            feature and threshold of each inner node, class values of each leaf
+    forest, bagging, boosting, one-vs-rest   the sum over its estimators
+    k nearest neighbours                     the stored images' features and labels
+    linear, naive Bayes, perceptron, PCA     coefficients, intercepts, means and so on (`LEARNED`)
+    pipeline                                 the sum over its steps; a transformer with none of these counts as 0
+    search                                   the best estimator
+    ======================================== =====================================================================
+
+    Parameters
+    ----------
+    estimator
+        A fitted scikit-learn estimator, or a fitted `NetworkClassifier`.
+
+    Returns
+    -------
+    int or None
+        None for an estimator that this table does not cover.
+    """
+    if hasattr(estimator, "n_parameters_"):
+        return int(estimator.n_parameters_)
+    if hasattr(estimator, "best_estimator_"):
+        return n_parameters(estimator.best_estimator_)
+    if hasattr(estimator, "steps"):
+        *transformers, (_, last) = estimator.steps
+        final = n_parameters(last)
+        return None if final is None else final + sum(n_parameters(step) or 0 for _, step in transformers)
+    if hasattr(estimator, "estimators_"):
+        return _total(estimator)
+    if hasattr(estimator, "tree_"):
+        tree = estimator.tree_
+        return int(2 * (tree.node_count - tree.n_leaves) + tree.n_leaves * tree.value[0].size)
+    if hasattr(estimator, "support_vectors_"):
+        return _size(estimator, ("support_vectors_", "dual_coef_", "intercept_"))
+    if hasattr(estimator, "n_samples_fit_"):
+        return int(estimator.n_samples_fit_ * (estimator.n_features_in_ + 1))
+    return _size(estimator, LEARNED) or None
+
+
+def _total(ensemble: Any) -> int | None:
+    """The sum over an ensemble's members; None if one of them is unknown."""
+    members = ensemble.estimators_
+    members = list(members.ravel() if isinstance(members, np.ndarray) else members)
+    if hasattr(ensemble, "final_estimator_"):
+        members.append(ensemble.final_estimator_)
+    counts = [n_parameters(member) for member in members]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _size(estimator: Any, names: tuple[str, ...]) -> int:
+    """Numbers held in those of the attributes that are there, each an array or a list of arrays."""
+    held = [getattr(estimator, name) for name in names if getattr(estimator, name, None) is not None]
+    return sum(int(np.size(array)) for value in held for array in (value if isinstance(value, list) else [value]))

@@ -1,0 +1,73 @@
+"""A small convolutional network in the manner of LeCun et al. (Proc. IEEE 1998), with today's parts."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from harness.errors import TrialError
+from harness.models.networks import BATCH_NORM_MOMENTUM
+
+if TYPE_CHECKING:
+    import keras
+
+
+def cnn(
+    input_shape: tuple[int, int, int],
+    n_classes: int,
+    *,
+    width: Annotated[int, Field(ge=1)] = 16,
+    depth: Annotated[int, Field(ge=1)] = 2,
+    dense_units: Annotated[int, Field(ge=1)] = 128,
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+    batch_norm: bool = False,
+) -> "keras.Model":
+    """Convolution and pooling blocks, one hidden layer, softmax.
+
+    Parameters
+    ----------
+    input_shape
+        Height, width and channels of the float32 images, scaled to [0, 1].
+    n_classes
+        Number of softmax probabilities given out.
+    width
+        3x3 filters in the first block; each later block has twice as many as the one before.
+    depth
+        Number of blocks; each halves height and width, so 2**depth must not exceed the image's shorter side.
+    dense_units
+        Units in the hidden layer.
+    dropout
+        Fraction of the hidden layer's inputs and outputs set to zero while training (Srivastava et al., JMLR 2014).
+    batch_norm
+        Batch normalisation between each convolution and its ReLU (Ioffe and Szegedy, ICML 2015).
+
+    Returns
+    -------
+    keras.Model
+        Maps (batch, h, w, c) to (batch, n_classes); not compiled.
+
+    Raises
+    ------
+    TrialError
+        If the images are too small for that depth.
+    """
+    import keras
+    from keras import layers
+
+    height, breadth, _ = input_shape
+    if 2**depth > min(height, breadth):
+        deepest = min(height, breadth).bit_length() - 1
+        raise TrialError(f"cnn: depth {depth} halves {height}x{breadth} images below one pixel; use depth <= {deepest}")
+    inputs = layers.Input(input_shape)
+    x = inputs
+    for block in range(depth):
+        filters = width * 2**block
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal")(x)
+        if batch_norm:
+            x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+        x = layers.ReLU()(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(dropout)(x) if dropout else x
+    x = layers.Dense(dense_units, activation="relu", kernel_initializer="he_normal")(x)
+    x = layers.Dropout(dropout)(x) if dropout else x
+    return keras.Model(inputs, layers.Dense(n_classes, activation="softmax", name="predictions")(x), name="cnn")
