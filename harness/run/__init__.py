@@ -1,0 +1,1 @@
+"""Execution: one process per trial, handed out by a forkserver, recorded in an append-only journal."""

@@ -1,0 +1,319 @@
+"""Where trials run: each in a fresh process, or (for debugging) all in this one.
+
+An executor is a context manager with one method, `run(trial, log, on_event) -> Record`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self
+
+import psutil
+
+from harness import registry
+from harness.errors import HarnessError
+from harness.measure.environment import usable_cores
+from harness.run import forkserver
+from harness.run.record import Event, EventReader, Record
+from harness.suite.plan import Trial
+
+GRACE_S = 2.0
+WATCH_S = 0.5
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+
+
+class Executor(Protocol):
+    """What the runner asks of an executor."""
+
+    def __enter__(self) -> Self:
+        """Make ready."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything that still runs."""
+        ...
+
+    def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
+        """Run one trial to its end, whatever that is."""
+        ...
+
+
+class InProcessExecutor:
+    """Runs trials in this process: for debuggers and profilers. Isolates nothing and enforces no limit."""
+
+    def __init__(self, home: Path | None) -> None:
+        self.home = home
+
+    def __enter__(self) -> Self:
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to stop."""
+
+    def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
+        """Run one trial here; its output goes where this process's output goes, so the row names no log."""
+        from harness.run.trial import run_trial
+
+        record = Record(trial, None)
+        begin = time.perf_counter()
+
+        def emit(event: Event) -> None:
+            record.add(event)
+            on_event(event)
+
+        run_trial(trial, self.home, emit)
+        record.row["total_s"] = time.perf_counter() - begin
+        return record
+
+
+class Lane(NamedTuple):
+    """What must agree for two trials to come from the same forkserver: it is fixed when a backend is imported."""
+
+    backend: str | None
+    device: str
+    threads: int
+
+
+class LocalExecutor:
+    """Runs each trial in a fresh process that a forkserver hands out, and holds it to its limits."""
+
+    def __init__(self, home: Path | None, plugins: Sequence[str] = ()) -> None:
+        self.home = home
+        self.plugins = plugins
+        self.servers: dict[Lane, Server] = {}
+
+    def __enter__(self) -> Self:
+        """Servers start when the first trial needs them."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all servers, and with them any trial."""
+        for server in self.servers.values():
+            server.close()
+        self.servers.clear()
+
+    def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
+        """Run one trial in a fresh process.
+
+        Raises
+        ------
+        HarnessError
+            If the forkserver cannot import what the trial needs, or is itself lost.
+        """
+        record = Record(trial, f"{log.parent.name}/{log.name}")
+        lane = Lane(trial.backend, trial.device, trial.threads or usable_cores())
+        server = self.servers.get(lane)
+        if server is None or not server.alive:
+            server = self.servers[lane] = Server(lane, log.parent / f"forkserver-{trial.backend or 'sklearn'}.log")
+        server.prepare(self.plugins)
+        begin = time.perf_counter()
+        exit_status, stopped = server.run(trial, self.home, log, record, on_event)
+        record.row["total_s"] = time.perf_counter() - begin
+        if stopped:
+            # The runner's word on why it stopped the trial stands above whatever the dying process said.
+            record.row["status"] = None
+            record.end(*stopped)
+        elif not record.ended:
+            record.end("crashed", death(exit_status))
+        if record.garbage and record.row["message"] is None:
+            record.row["message"] = f"{record.garbage} lines of its report were not understood"
+        return record
+
+
+class Server:
+    """The runner's end of one forkserver."""
+
+    def __init__(self, lane: Lane, log: Path) -> None:
+        self.lane = lane
+        self.log = log
+        ours, theirs = socket.socketpair()
+        with theirs, log.open("ab") as output:
+            command = [sys.executable, "-m", "harness.run.forkserver", str(theirs.fileno())]
+            self.process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=os.environ | lane_environment(lane),
+            )
+        self.channel = ours
+        self.ready = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server still runs."""
+        return self.process.poll() is None
+
+    def prepare(self, plugins: Sequence[str]) -> None:
+        """Wait until the server has imported what trials of this lane need; costs nothing after the first time."""
+        if self.ready:
+            return
+        forkserver.send(self.channel, {"modules": modules(self.lane), "plugins": list(plugins)})
+        answer, _ = forkserver.receive(self.channel)
+        if "ready" not in answer:
+            self.close()
+            reason = answer.get("error", "it ended")
+            raise HarnessError(f"the process that runs trials cannot start: {reason}; see {self.log}")
+        self.ready = True
+
+    def run(
+        self, trial: Trial, home: Path | None, log: Path, record: Record, on_event: Callable[[Event], None]
+    ) -> tuple[int, tuple[str, str] | None]:
+        """One child from fork to exit.
+
+        Returns
+        -------
+        exit_status, stopped
+            The child's wait status; and the status and message for the row where a limit ended it.
+        """
+        read, write = os.pipe()
+        try:
+            request = {
+                "trial": trial.model_dump(mode="json"),
+                "home": str(home) if home else None,
+                "log": str(log.absolute()),
+            }
+            forkserver.send(self.channel, request, [write])
+            os.close(write)
+            pid = self.receive()["pid"]
+            try:
+                return self.watch(pid, trial, read, record, on_event)
+            except BaseException:
+                forkserver.kill_group(pid, signal.SIGKILL)
+                self.receive()
+                raise
+        finally:
+            os.close(read)
+
+    def watch(
+        self, pid: int, trial: Trial, read: int, record: Record, on_event: Callable[[Event], None]
+    ) -> tuple[int, tuple[str, str] | None]:
+        """Pass on events and enforce limits until the child is gone."""
+        reader = EventReader()
+        limits = trial.limits
+        deadline = time.monotonic() + limits.time if limits.time else None
+        stopped: tuple[str, str] | None = None
+        kill_at: float | None = None
+        watched: list[int | socket.socket] = [read, self.channel]
+
+        def take(data: bytes) -> None:
+            for event in reader.feed(data):
+                record.add(event)
+                on_event(event)
+
+        while True:
+            now = time.monotonic()
+            if stopped is None:
+                if deadline is not None and now >= deadline:
+                    stopped = ("timeout", f"over its time limit of {limits.time:g} s")
+                elif limits.memory and (used := group_rss(pid)) > limits.memory:
+                    stopped = (
+                        "oom",
+                        f"used {used / 2**20:,.0f} MiB, over its limit of {limits.memory / 2**20:,.0f} MiB",
+                    )
+                if stopped:
+                    forkserver.kill_group(pid, signal.SIGTERM)
+                    kill_at = now + GRACE_S
+            elif kill_at is not None and now >= kill_at:
+                forkserver.kill_group(pid, signal.SIGKILL)
+                kill_at = None
+            waits = [t - now for t in (deadline if stopped is None else None, kill_at) if t is not None]
+            if limits.memory and stopped is None:
+                waits.append(WATCH_S)
+            ready, _, _ = select.select(watched, [], [], max(0.0, min(waits)) if waits else None)
+            if read in ready:
+                if data := os.read(read, 2**16):
+                    take(data)
+                else:
+                    watched.remove(read)
+            if self.channel in ready:
+                status = int(self.receive()["exit"])
+                # Children of the trial may hold the pipe open, so only what is there now is read.
+                os.set_blocking(read, False)
+                with contextlib.suppress(BlockingIOError):
+                    while data := os.read(read, 2**16):
+                        take(data)
+                return status, stopped
+
+    def receive(self) -> dict[str, int]:
+        """One message of the server; it says nothing only when it is gone."""
+        answer, _ = forkserver.receive(self.channel)
+        if not answer:
+            raise HarnessError("the process that runs trials is gone; run the same command again to resume")
+        return answer
+
+    def close(self) -> None:
+        """Hang up, which ends the server and its child."""
+        self.channel.close()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def lane_environment(lane: Lane) -> dict[str, str]:
+    """Environment of a forkserver: backend, device and threads are fixed before anything is imported."""
+    variables = dict.fromkeys(THREAD_VARIABLES, str(lane.threads))
+    variables["PYTHONHASHSEED"] = "0"
+    variables.setdefault("TF_CPP_MIN_LOG_LEVEL", os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"))
+    if lane.backend:
+        variables["KERAS_BACKEND"] = lane.backend
+    if lane.device == "cpu":
+        variables["CUDA_VISIBLE_DEVICES"] = "-1"
+        variables["JAX_PLATFORMS"] = "cpu"
+    return variables
+
+
+def modules(lane: Lane) -> list[str]:
+    """What trials of a lane import; imported once, in the server."""
+    kinds: tuple[registry.Kind, ...] = (
+        ("datasets", "networks", "optimizers") if lane.backend else ("datasets", "features")
+    )
+    parts = sorted({target.partition(":")[0] for kind in kinds for target in registry.BUILT_IN[kind].values()})
+    return ["harness.run.trial", *parts, *([lane.backend, "keras"] if lane.backend else [])]
+
+
+def group_rss(pid: int) -> int:
+    """Resident memory of a process and its children, in bytes; pages they share count in each."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    total = 0
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            total += member.memory_info().rss
+    return total
+
+
+def death(status: int) -> str:
+    """A wait status in words."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"its process ended with exit status {code} and no result"
+    name = signal.Signals(-code).name
+    hint = "; the system does this when memory runs out" if -code == signal.SIGKILL else ""
+    return f"its process was killed by {name}{hint}"

@@ -1,0 +1,124 @@
+"""What a person sees while a suite runs: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from harness.run.record import Event
+from harness.suite.plan import Trial
+
+
+class ProgressDisplay:
+    """Shows what runs, what is done and when it will end."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.counts: Counter[str] = Counter()
+        self.done = self.total = 0
+        self.live: Progress | None = None
+        self.task: TaskID | None = None
+        self.current = ""
+
+    def __enter__(self) -> Self:
+        """Begin a live display where there is a terminal."""
+        if self.console.is_terminal:
+            # Twice a second: a display that redraws more often takes time from what is measured.
+            self.live = Progress(
+                SpinnerColumn(),
+                MofNCompleteColumn(),
+                BarColumn(bar_width=20),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[eta]}  {task.description}", markup=False),
+                console=self.console,
+                refresh_per_second=2,
+                transient=True,
+            )
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the live display."""
+        if self.live is not None:
+            self.live.stop()
+
+    def begin(self, total: int, already: int) -> None:
+        """A run begins, or resumes with some trials done."""
+        self.total = total
+        if already:
+            self.say(f"resuming: {already} of {already + total} trials are done")
+        if self.live is not None:
+            self.task = self.live.add_task("", total=total, eta="")
+
+    def started(self, trial: Trial, seconds: float, unknown: int) -> None:
+        """A trial begins; `seconds` are expected for all that is left, beside `unknown` trials not seen before."""
+        self.current = f"{trial.pipeline} {trial.dataset.name} n={trial.n_train:,} seed={trial.seed} {trial.device}"
+        if self.live is not None and self.task is not None:
+            self.live.update(self.task, description=self.current, eta=eta(seconds, unknown))
+
+    def event(self, event: Event) -> None:
+        """The running trial reports."""
+        if self.live is None or self.task is None:
+            return
+        match event:
+            case {"event": "phase", "phase": phase}:
+                self.live.update(self.task, description=f"{self.current} · {phase}")
+            case {"event": "epoch", "values": {"epoch": epoch, "loss": loss}}:
+                self.live.update(
+                    self.task, description=f"{self.current} · epoch {epoch}, loss {loss or float('nan'):.3f}"
+                )
+
+    def finished(self, row: dict[str, Any], seconds: float, unknown: int) -> None:
+        """A trial has its row."""
+        self.done += 1
+        self.counts[row["status"]] += 1
+        self.say(f"[{self.done}/{self.total}] {line(row)}  {eta(seconds, unknown)}".rstrip())
+        if self.live is not None and self.task is not None:
+            self.live.advance(self.task)
+
+    def say(self, text: str) -> None:
+        """Print one line, above the live display where there is one."""
+        self.console.print(text, markup=False, highlight=False)
+
+
+def line(row: dict[str, Any]) -> str:
+    """One finished trial in a line."""
+    head = f"{row['pipeline']} {row['dataset']} n={row['n_train']:,} seed={row['seed']}"
+    if row["device"] != "cpu":
+        head += f" {row['device']}"
+    if row["status"] != "ok":
+        where = f" in {row['phase']}" if row["phase"] else ""
+        return f"{head}: {row['status']}{where}: {row['message']}"
+    train = (row.get("features_s") or 0.0) + row["fit_s"]
+    return f"{head}: accuracy {row['accuracy']:.4f}, train {duration(train)}, predict {duration(row['predict_s'])}"
+
+
+def eta(seconds: float, unknown: int) -> str:
+    """When it will end: `about 3 min left (16:05)`, with `at least` while some trials are of unknown length."""
+    if seconds <= 0:
+        return ""
+    end = time.strftime("%H:%M", time.localtime(time.time() + seconds))
+    return f"{'at least' if unknown else 'about'} {duration(seconds)} left ({end})"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def silent() -> ProgressDisplay:
+    """A display that shows nothing, for callers that want only the rows."""
+    return ProgressDisplay(Console(file=sys.stderr, quiet=True))

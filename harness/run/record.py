@@ -1,0 +1,76 @@
+"""The row of one trial, built from what its process reports while it lives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal, TypeAlias
+
+from harness.suite.plan import Trial
+
+Status: TypeAlias = Literal[
+    "ok", "timeout", "oom", "oom_gpu", "crashed", "failed", "diverged", "skipped", "interrupted"
+]
+Event: TypeAlias = dict[str, Any]
+
+PHASES = ("load", "features", "fit", "predict", "evaluate")
+MESSAGE_LENGTH = 500
+
+
+class Record:
+    """Collects a trial's events into one row and its epochs.
+
+    Events are mappings with an `event` key: `phase` (one begins), `measured` (columns of the row), `epoch` (one line
+    of the epochs table) and `end` (the trial's own word on how it ended).
+    """
+
+    def __init__(self, trial: Trial, log: str | None) -> None:
+        self.row: dict[str, Any] = {**trial.identity(), "status": None, "phase": None, "message": None, "log": log}
+        self.epochs: list[dict[str, Any]] = []
+        self.garbage = 0
+
+    def add(self, event: Event) -> None:
+        """Take in one event; one of an unknown kind or shape is counted as garbage."""
+        match event:
+            case {"event": "phase", "phase": str(phase)} if phase in PHASES:
+                self.row["phase"] = phase
+            case {"event": "measured", "values": dict(values)}:
+                self.row.update(values)
+            case {"event": "epoch", "values": dict(values)}:
+                self.epochs.append(values)
+            case {"event": "end", "status": str(status)}:
+                self.end(status, event.get("message"))
+            case _:
+                self.garbage += 1
+
+    @property
+    def ended(self) -> bool:
+        """Whether the trial has said how it ended."""
+        return self.row["status"] is not None
+
+    def end(self, status: str, message: str | None = None) -> None:
+        """Set the fate; the first word counts."""
+        if self.ended:
+            return
+        self.row["status"] = status
+        if status == "ok":
+            self.row["phase"] = None
+        if message:
+            self.row["message"] = " ".join(message.split())[:MESSAGE_LENGTH]
+
+
+class EventReader:
+    """Bytes from a trial's pipe as events, whole lines only."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Events completed by `data`; a line that is no event comes out as an empty mapping."""
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = None
+            yield event if isinstance(event, dict) else {}
