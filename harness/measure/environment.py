@@ -7,6 +7,7 @@ import os
 import platform
 import socket
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,27 @@ PACKAGES = (
     "jax",
     "torch",
 )
+# Variables that change which kernels or how many threads a library uses.
+SETTINGS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+)
 
 
-def environment() -> dict[str, Any]:
-    """What a reader needs to judge the figures of a run, as plain JSON values."""
+def environment(defaults: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What a reader needs to judge the figures of a run, as plain JSON values.
+
+    Parameters
+    ----------
+    defaults
+        Environment variables that trials get where the user has not set them.
+    """
+    variables = {**(defaults or {}), **os.environ}
     cards = gpus()
     return {
         "machine": machine(),
@@ -43,6 +61,7 @@ def environment() -> dict[str, Any]:
         "driver": cards[0].driver if cards else None,
         "blas": blas(),
         "python": platform.python_version(),
+        "settings": {name: variables[name] for name in SETTINGS if name in variables},
         "versions": versions(),
         "git_commit": git_commit(),
     }

@@ -20,7 +20,7 @@ from harness.files import write_text
 from harness.measure.devices import gpus
 from harness.measure.environment import environment, machine
 from harness.run import journal
-from harness.run.executor import Executor
+from harness.run.executor import DEFAULTS, Executor
 from harness.run.folder import RunFolder
 from harness.run.forecast import Forecast
 from harness.run.journal import Entry, Journal
@@ -141,7 +141,7 @@ def run_suite(
         ready = [t for t in due if t.id not in plan.skipped]
         try:
             write_text(folder.suite, loaded.text)
-            write_text(folder.environment, json.dumps(environment(), indent=2) + "\n")
+            write_text(folder.environment, json.dumps(environment(DEFAULTS), indent=2) + "\n")
         except OSError as error:
             raise RunFolderError(f"{folder.path}: cannot be written: {error.strerror}") from None
         fetch({t.dataset.name: t.dataset for t in ready}.values(), home, progress)

@@ -21,9 +21,11 @@ import pytest
 from harness.data.digits import Digits
 from harness.data.subsets import training_subset
 from harness.results import load_results
+from harness.run.executor import DEFAULTS
 
 BARE = str(Path(__file__).with_name("bare.py"))
-ENVIRONMENT = os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+# The same kernels on both sides: the harness turns oneDNN on.
+ENVIRONMENT = DEFAULTS | os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
 PIPELINES = """
   forest: {features: pixels, estimator: {sklearn.ensemble.RandomForestClassifier: {n_estimators: N_TREES}}}
   svm: {features: pixels, estimator: {sklearn.svm.SVC: {C: 10}}}
