@@ -103,10 +103,13 @@ def main() -> NoReturn:
         # The reader of a pipe has had enough, as in `harness results RUN | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        sys.exit(_complain(f"{what}{error.strerror or error}", EXIT_MISUSE))
     raise AssertionError("typer exits")
 
 
-def _complain(error: Exception, status: int) -> int:
+def _complain(error: object, status: int) -> int:
     print(error, file=sys.stderr)
     return status
 
@@ -186,7 +189,8 @@ def run(
     try:
         counts = run_suite(loaded, folder, make, home=home, only=_matches(only), retry=retry or (), progress=progress)
     except KeyboardInterrupt:
-        save_tables(load_results(folder.path), folder)
+        if folder.journal.exists():
+            save_tables(load_results(folder.path), folder)
         progress.say("stopped; every finished trial is kept, and the same command again resumes")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     results = load_results(folder.path)
@@ -235,13 +239,14 @@ def check(
         ("sizes", False),
         ("skipped", True),
     ):
-        table.add_column(heading, justify="right" if right else "left")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
     for name in dict.fromkeys(t.pipeline for t in trials):
         own = [t for t in trials if t.pipeline == name]
         sizes = " ".join(f"{n:,}" for n in sorted({t.n_train for t in own}))
         skipped = sum(t.id in plan.skipped for t in own)
         table.add_row(_plain(name), own[0].family, str(len(own)), sizes, str(skipped or ""))
-    console = Console(highlight=False, soft_wrap=True)
+    # A pipe or a file has no width: nothing is to be cut there.
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
     console.print(f"{loaded.suite}: {len(trials)} trials", markup=False)
     console.print(table)
     for part in loaded.datasets:
@@ -292,10 +297,7 @@ def results(
         case _:
             data = export(frame, format_.value)
     if output is not None:
-        try:
-            write_atomic(output, lambda beside: beside.write_bytes(data))
-        except OSError as error:
-            raise MisuseError(f"{output}: cannot be written: {error.strerror}") from None
+        write_atomic(output, lambda beside: beside.write_bytes(data))
     elif format_ is TableFormat.parquet and sys.stdout.isatty():
         raise MisuseError("parquet is not for a terminal; add --output FILE")
     else:
@@ -314,12 +316,7 @@ def report(
     from harness.results import load_results
     from harness.run.folder import RunFolder
 
-    target = output or RunFolder(run).report
-    try:
-        page = write_report(load_results(run), target)
-    except OSError as error:
-        raise MisuseError(f"{target}: cannot be written: {error.strerror}") from None
-    print(page)
+    print(write_report(load_results(run), output or RunFolder(run).report))
 
 
 @app.command("list")

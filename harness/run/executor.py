@@ -1,6 +1,7 @@
 """Where trials run: each in a fresh process, or (for debugging) all in this one.
 
-An executor is a context manager with one method, `run(trial, log, on_event) -> Record`.
+An executor is a context manager with two methods: `prepare(trials, logs)`, called once before the first trial, and
+`run(trial, log, on_event) -> Record`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from harness.run import forkserver
 from harness.run.record import Event, EventReader, Record
 from harness.suite.plan import Trial
 
+LOST = "the process that hands out trials was killed while this one ran; the system does this when memory runs out"
 GRACE_S = 2.0
 WATCH_S = 0.5
 THREAD_VARIABLES = (
@@ -54,6 +56,10 @@ class Executor(Protocol):
         """Stop everything that still runs."""
         ...
 
+    def prepare(self, trials: Sequence[Trial], logs: Path) -> None:
+        """Do what can be done before the first trial's time counts; `logs` is the folder for output."""
+        ...
+
     def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
         """Run one trial to its end, whatever that is."""
         ...
@@ -72,11 +78,16 @@ class InProcessExecutor:
     def __exit__(self, *_: object) -> None:
         """Nothing to stop."""
 
+    def prepare(self, trials: Sequence[Trial], logs: Path) -> None:
+        """Nothing to prepare."""
+
     def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
         """Run one trial here; its output goes where this process's output goes, so the row names no log."""
         from harness.run.trial import run_trial
 
         record = Record(trial, None)
+        if trial.backend and "keras" not in sys.modules:
+            os.environ["KERAS_BACKEND"] = trial.backend
         begin = time.perf_counter()
 
         def emit(event: Event) -> None:
@@ -96,6 +107,11 @@ class Lane(NamedTuple):
     threads: int
 
 
+def lane_of(trial: Trial) -> Lane:
+    """The lane of a trial."""
+    return Lane(trial.backend, trial.device, trial.threads or usable_cores())
+
+
 class LocalExecutor:
     """Runs each trial in a fresh process that a forkserver hands out, and holds it to its limits."""
 
@@ -105,7 +121,7 @@ class LocalExecutor:
         self.servers: dict[Lane, Server] = {}
 
     def __enter__(self) -> Self:
-        """Servers start when the first trial needs them."""
+        """Servers start when trials need them."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,6 +129,19 @@ class LocalExecutor:
         for server in self.servers.values():
             server.close()
         self.servers.clear()
+
+    def prepare(self, trials: Sequence[Trial], logs: Path) -> None:
+        """Start all forkservers that these trials need, side by side: they import while nothing is measured.
+
+        Raises
+        ------
+        HarnessError
+            If one cannot import what its trials need.
+        """
+        for lane in {lane_of(trial) for trial in trials}:
+            self.servers[lane] = Server(lane, self.plugins, logs)
+        for server in self.servers.values():
+            server.wait_until_ready()
 
     def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
         """Run one trial in a fresh process.
@@ -123,13 +152,18 @@ class LocalExecutor:
             If the forkserver cannot import what the trial needs, or is itself lost.
         """
         record = Record(trial, f"{log.parent.name}/{log.name}")
-        lane = Lane(trial.backend, trial.device, trial.threads or usable_cores())
+        lane = lane_of(trial)
         server = self.servers.get(lane)
         if server is None or not server.alive:
-            server = self.servers[lane] = Server(lane, log.parent / f"forkserver-{trial.backend or 'sklearn'}.log")
-        server.prepare(self.plugins)
+            server = self.servers[lane] = Server(lane, self.plugins, log.parent)
+        server.wait_until_ready()
         begin = time.perf_counter()
-        exit_status, stopped = server.run(trial, self.home, log, record, on_event)
+        try:
+            exit_status, stopped = server.run(trial, self.home, log, record, on_event)
+        except ServerLostError as error:
+            # The next trial gets a new server: what this one did to it is this one's fate.
+            server.close()
+            exit_status, stopped = 0, ("crashed", str(error))
         record.row["total_s"] = time.perf_counter() - begin
         if stopped:
             # The runner's word on why it stopped the trial stands above whatever the dying process said.
@@ -142,14 +176,18 @@ class LocalExecutor:
         return record
 
 
+class ServerLostError(HarnessError):
+    """The forkserver has ended, and with it the trial that ran."""
+
+
 class Server:
     """The runner's end of one forkserver."""
 
-    def __init__(self, lane: Lane, log: Path) -> None:
+    def __init__(self, lane: Lane, plugins: Sequence[str], logs: Path) -> None:
         self.lane = lane
-        self.log = log
+        self.log = logs / f"forkserver-{lane.backend or 'sklearn'}-{lane.device}.log"
         ours, theirs = socket.socketpair()
-        with theirs, log.open("ab") as output:
+        with theirs, self.log.open("ab") as output:
             command = [sys.executable, "-m", "harness.run.forkserver", str(theirs.fileno())]
             self.process = subprocess.Popen(
                 command,
@@ -162,17 +200,17 @@ class Server:
             )
         self.channel = ours
         self.ready = False
+        forkserver.send(self.channel, {"modules": modules(lane), "plugins": list(plugins)})
 
     @property
     def alive(self) -> bool:
         """Whether the server still runs."""
         return self.process.poll() is None
 
-    def prepare(self, plugins: Sequence[str]) -> None:
-        """Wait until the server has imported what trials of this lane need; costs nothing after the first time."""
+    def wait_until_ready(self) -> None:
+        """Wait until the server has imported what trials of its lane need; costs nothing after the first time."""
         if self.ready:
             return
-        forkserver.send(self.channel, {"modules": modules(self.lane), "plugins": list(plugins)})
         answer, _ = forkserver.receive(self.channel)
         if "ready" not in answer:
             self.close()
@@ -197,14 +235,19 @@ class Server:
                 "home": str(home) if home else None,
                 "log": str(log.absolute()),
             }
-            forkserver.send(self.channel, request, [write])
-            os.close(write)
+            try:
+                forkserver.send(self.channel, request, [write])
+            except BrokenPipeError:
+                raise ServerLostError(LOST) from None
+            finally:
+                os.close(write)
             pid = self.receive()["pid"]
             try:
                 return self.watch(pid, trial, read, record, on_event)
             except BaseException:
                 forkserver.kill_group(pid, signal.SIGKILL)
-                self.receive()
+                with contextlib.suppress(ServerLostError):
+                    self.receive()
                 raise
         finally:
             os.close(read)
@@ -263,7 +306,7 @@ class Server:
         """One message of the server; it says nothing only when it is gone."""
         answer, _ = forkserver.receive(self.channel)
         if not answer:
-            raise HarnessError("the process that runs trials is gone; run the same command again to resume")
+            raise ServerLostError(LOST)
         return answer
 
     def close(self) -> None:
@@ -287,6 +330,10 @@ def lane_environment(lane: Lane) -> dict[str, str]:
     if lane.device == "cpu":
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
         variables["JAX_PLATFORMS"] = "cpu"
+    else:
+        # Both would take nearly all of the GPU's memory at once, whatever the trial needs.
+        variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+        variables["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     return variables
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from harness.suite.plan import Trial
 
@@ -13,8 +14,10 @@ Status: TypeAlias = Literal[
 ]
 Event: TypeAlias = dict[str, Any]
 
+STATUSES: tuple[str, ...] = get_args(Status)
 PHASES = ("load", "features", "fit", "predict", "evaluate")
 MESSAGE_LENGTH = 500
+LINE_BYTES = 2**20
 
 
 class Record:
@@ -25,7 +28,8 @@ class Record:
     """
 
     def __init__(self, trial: Trial, log: str | None) -> None:
-        self.row: dict[str, Any] = {**trial.identity(), "status": None, "phase": None, "message": None, "log": log}
+        self.identity = trial.identity()
+        self.row: dict[str, Any] = {**self.identity, "status": None, "phase": None, "message": None, "log": log}
         self.epochs: list[dict[str, Any]] = []
         self.garbage = 0
 
@@ -34,12 +38,13 @@ class Record:
         match event:
             case {"event": "phase", "phase": str(phase)} if phase in PHASES:
                 self.row["phase"] = phase
-            case {"event": "measured", "values": dict(values)}:
-                self.row.update(values)
+            case {"event": "measured", "values": dict(values)} if not values.keys() & self.identity.keys():
+                self.row.update(plain(values))
             case {"event": "epoch", "values": dict(values)}:
-                self.epochs.append(values)
-            case {"event": "end", "status": str(status)}:
-                self.end(status, event.get("message"))
+                self.epochs.append(plain(values))
+            case {"event": "end", "status": str(status)} if status in STATUSES:
+                message = event.get("message")
+                self.end(status, message if isinstance(message, str) else None)
             case _:
                 self.garbage += 1
 
@@ -59,6 +64,16 @@ class Record:
             self.row["message"] = " ".join(message.split())[:MESSAGE_LENGTH]
 
 
+def plain(values: dict[Any, Any]) -> dict[str, Any]:
+    """What a table and JSON can hold: text, whole and finite numbers; anything else is empty."""
+    return {str(key): value if is_plain(value) else None for key, value in values.items()}
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value can stand in a table's cell."""
+    return isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
+
+
 class EventReader:
     """Bytes from a trial's pipe as events, whole lines only."""
 
@@ -67,7 +82,9 @@ class EventReader:
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Events completed by `data`; a line that is no event comes out as an empty mapping."""
-        *lines, self.rest = (self.rest + data).split(b"\n")
+        *lines, rest = (self.rest + data).split(b"\n")
+        # No event is that long: what never ends a line is not kept.
+        self.rest = rest[-LINE_BYTES:]
         for line in lines:
             try:
                 event = json.loads(line)

@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from harness import registry
 from harness.data.base import Dataset, DatasetInfo
-from harness.errors import DataError, RunFolderError
+from harness.errors import RunFolderError
 from harness.files import write_text
 from harness.measure.devices import gpus
 from harness.measure.environment import environment, machine
@@ -48,7 +48,7 @@ def dataset(part: Part) -> Dataset:
 
 
 def fetch(parts: Iterable[Part], home: Path | None, progress: ProgressDisplay) -> None:
-    """Have datasets downloaded and checked before the first trial, so that no trial's time holds it.
+    """Download what is absent before the first trial, so that no trial's time holds it.
 
     Raises
     ------
@@ -59,9 +59,6 @@ def fetch(parts: Iterable[Part], home: Path | None, progress: ProgressDisplay) -
         if absent := dataset(part).info(home).missing:
             progress.say(absent)
             dataset(part).load(home)
-        else:
-            with suppress(DataError):
-                dataset(part).load(home)
 
 
 def make_plan(suite: Suite, home: Path | None) -> Plan:
@@ -154,7 +151,7 @@ def run_suite(
                         rows[trial.id] = finish(record, loaded.suite, book)
             with progress:
                 progress.begin(len(ready), len(wanted) - len(due))
-                _run_trials(ready, rows, folder, make_executor, loaded.suite, book, progress)
+                _run_trials(plan.trials, ready, rows, folder, make_executor, loaded.suite, book, progress)
         return Counter(rows[trial.id]["status"] for trial in wanted)
 
 
@@ -164,6 +161,7 @@ def same_skip(row: dict[str, Any] | None, reason: str) -> bool:
 
 
 def _run_trials(
+    planned: list[Trial],
     ready: list[Trial],
     rows: dict[str, dict[str, Any]],
     folder: RunFolder,
@@ -173,11 +171,13 @@ def _run_trials(
     progress: ProgressDisplay,
 ) -> None:
     forecast = Forecast()
-    for row in rows.values():
-        learn(forecast, row)
+    for trial in planned:
+        if trial.id in rows:
+            learn(forecast, trial, rows[trial.id])
     if not ready:
         return
     with terminable(), make_executor() as executor:
+        executor.prepare(ready, folder.logs)
         for position, trial in enumerate(ready):
             progress.started(trial, *forecast.remaining(ready[position:]))
             log = folder.log(trial.id)
@@ -189,14 +189,14 @@ def _run_trials(
                 rows[trial.id] = finish(record, suite, book)
                 raise
             rows[trial.id] = row = finish(record, suite, book)
-            learn(forecast, row)
+            learn(forecast, trial, row)
             progress.finished(row, *forecast.remaining(ready[position + 1 :]))
 
 
-def learn(forecast: Forecast, row: dict[str, Any]) -> None:
+def learn(forecast: Forecast, trial: Trial, row: dict[str, Any]) -> None:
     """Let the forecast see a row that has a time."""
     if row["status"] in ("ok", "diverged", "timeout") and row.get("total_s"):
-        forecast.learn(row["pipeline"], row["dataset"], row["device"], row["n_train"], row["total_s"])
+        forecast.learn(trial, row["total_s"])
 
 
 def finish(record: Record, suite: Suite, book: Journal) -> dict[str, Any]:
@@ -215,7 +215,9 @@ def terminable() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # A signal that the caller ignores, as nohup does with HUP, stays ignored.
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from harness.measure import memory
 from harness.measure.devices import device_of
 from harness.measure.environment import usable_cores
 from harness.models.estimators import n_parameters
-from harness.run.record import PHASES, Event
+from harness.run.record import PHASES, Event, plain
 from harness.suite.plan import Trial
 
 Emit: TypeAlias = Callable[[Event], None]
@@ -58,7 +57,8 @@ def run_trial(trial: Trial, home: Path | None, emit: Emit) -> None:
         )
     )
     try:
-        with joblib.parallel_config(n_jobs=trial.threads or usable_cores()):
+        # Said by name: without it joblib gives a forest, which asks for shared memory, one thread.
+        with joblib.parallel_config(backend="threading", n_jobs=trial.threads or usable_cores()):
             _phases(trial, home, emit)
     except DivergedError as error:
         traceback.print_exc()
@@ -92,11 +92,8 @@ def failure_status(error: BaseException, device: str) -> str:
 
 
 def measured(**values: Any) -> Event:
-    """An event that sets columns of the row; what is not finite is left empty."""
-    return {
-        "event": "measured",
-        "values": {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()},
-    }
+    """An event that sets columns of the row."""
+    return {"event": "measured", "values": plain(values)}
 
 
 @contextmanager
@@ -173,17 +170,23 @@ def _traditional(trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: 
 
 
 def _network(trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: int, emit: Emit) -> Outcome:
+    import keras
+
     from harness.models.network_classifier import NetworkClassifier
 
     assert trial.spec.network is not None
     assert trial.optimizer is not None
+    if keras.backend.backend() != trial.backend:
+        raise TrialError(
+            f"asked for the backend {trial.backend}, but Keras was imported with {keras.backend.backend()}"
+        )
     classifier = NetworkClassifier(
         network=trial.spec.network,
         optimizer=trial.optimizer,
         train=trial.train,
         n_classes=n_classes,
         seed=trial.seed,
-        on_epoch=lambda values: emit({"event": "epoch", "values": measured(**values)["values"]}),
+        on_epoch=lambda values: emit({"event": "epoch", "values": plain(values)}),
     )
     with phase("fit", emit):
         classifier.fit(x, y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,5 +35,4 @@ def harness(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         command = [sys.executable, "-m", "harness", "--plugin", FAULTS, *words]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
 
-    os.environ.setdefault("HARNESS_DATA_HOME", str(tmp_path))
     return call

@@ -28,8 +28,18 @@ Fault = Literal[
     "garbage",
     "flood",
     "eat_memory",
-    "interrupt_parent",
+    "kill_server",
 ]
+
+GARBAGE = b"""garbage
+{"event": "end"}
+{"event": "end", "status": "marvellous"}
+[1]
+\xff
+{"event": "phase", "phase": "tea"}
+{"event": "measured", "values": {"trial_id": "another"}}
+{"event": "measured", "values": {"load_s": NaN, "extra": [1, {}]}}
+"""
 
 
 class Faulty:
@@ -81,11 +91,14 @@ def provoke(fault: Fault) -> None:
         case "garbage":
             for fd in range(3, 20):
                 try:
-                    os.write(fd, b'garbage\n{"event": "end"}\n[1]\n\xff\n{"event": "phase", "phase": "tea"}\n')
+                    os.write(fd, GARBAGE)
                 except OSError:
                     continue
         case "flood":
             print("x" * 5_000_000, flush=True)
+        case "kill_server":
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(600)
         case "eat_memory":
             hoard = [np.ones(8_000_000)]
             while True:

@@ -112,8 +112,16 @@ def alive(pid: int) -> bool:
 def test_garbage_on_the_pipe_is_counted_and_does_no_harm(executor: LocalExecutor, tmp_path: Path) -> None:
     record = run(executor, faulty("garbage"), tmp_path)
     assert record.row["status"] == "ok"
-    assert record.garbage >= 4
+    assert record.garbage == 7
     assert "not understood" in record.row["message"]
+
+
+def test_a_lost_forkserver_is_the_fate_of_its_trial_and_the_next_gets_a_new_one(tmp_path: Path) -> None:
+    with LocalExecutor(None, [FAULTS]) as executor:
+        row = run(executor, faulty("kill_server"), tmp_path).row
+        assert (row["status"], row["phase"]) == ("crashed", "load")
+        assert "hands out trials was killed" in row["message"]
+        assert run(executor, faulty("none"), tmp_path).row["status"] == "ok"
 
 
 def test_a_flood_of_output_goes_to_the_log(executor: LocalExecutor, tmp_path: Path) -> None:

@@ -169,6 +169,8 @@ def test_a_second_run_in_one_folder_is_refused(tmp_path: Path, harness: Command)
         (["results", "nowhere"], "not a run folder"),
         (["report", "nowhere"], "not a run folder"),
         (["--plugin", "nowhere.py", "check", "faulty.yaml"], "--plugin nowhere.py"),
+        (["run", "faulty.yaml", "-o", "/proc/nowhere"], "/proc/nowhere: cannot be made"),
+        (["run", "/dev/full/x.yaml"], "no such suite file"),
     ],
 )
 def test_misuse_is_told_in_a_line_with_exit_2(harness: Command, tmp_path: Path, words: list[str], told: str) -> None:

@@ -4,13 +4,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
 from harness.run.executor import InProcessExecutor
 from harness.run.record import PHASES
-from harness.run.trial import evaluate, failure_status, measured
+from harness.run.trial import evaluate, failure_status, measured, run_trial
 from harness.suite.model import Part, Pipeline
 from harness.suite.plan import Trial
 
@@ -89,6 +90,17 @@ def test_a_deep_trial_tells_its_first_step_apart_and_keeps_its_epochs() -> None:
     assert 0 < row["build_s"] + row["first_step_s"] < row["fit_s"]
     assert row["learning_rate"] == pytest.approx(0.001)
     assert row["device_used"] == "cpu"
+
+
+@pytest.mark.parametrize("hint", [{}, {"prefer": "threads"}, {"require": "sharedmem"}])
+def test_estimators_use_the_trials_threads(monkeypatch: pytest.MonkeyPatch, hint: dict[str, str]) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "harness.run.trial._phases", lambda *_: seen.append(joblib.Parallel(n_jobs=None, **hint)._effective_n_jobs())
+    )
+    one = trial("digits", 100, features="pixels", estimator="sklearn.ensemble.RandomForestClassifier")
+    run_trial(one.model_copy(update={"threads": 3}), None, lambda event: None)
+    assert seen == [3]
 
 
 def test_the_same_seed_gives_the_same_result_and_another_seed_another() -> None:
