@@ -94,7 +94,7 @@ def test_a_fit_takes_as_long_as_in_a_bare_script(benchmark: Any, tmp_path: Path)
             ratios[kind].append(trials.loc[kind, "fit_s"] / seconds)
             assert abs(trials.loc[kind, "accuracy"] - accuracy) < 0.03, "the two sides must do the same work"
 
-    benchmark.pedantic(pair, rounds=5, iterations=1)
+    benchmark.pedantic(pair, rounds=3, iterations=1)
     for kind, values in ratios.items():
         benchmark.extra_info[f"{kind}_fit_ratio"] = round(statistics.median(values), 3)
         print(f"\n{kind}: fit in the harness / bare = {statistics.median(values):.3f}  {[round(v, 3) for v in values]}")
@@ -108,7 +108,7 @@ def test_twenty_small_trials_cost_little_more_than_in_one_process(benchmark: Any
         seconds, _ = bare(jobs)
         ratios.append(in_harness(suite, tmp_path / f"twenty-{time.monotonic_ns()}") / seconds)
 
-    benchmark.pedantic(pair, rounds=5, iterations=1)
+    benchmark.pedantic(pair, rounds=3, iterations=1)
     benchmark.extra_info["twenty_trials_ratio"] = round(statistics.median(ratios), 3)
     print(f"\ntwenty trials: harness / bare = {statistics.median(ratios):.3f}  {[round(r, 3) for r in ratios]}")
 
