@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure; and CI tries the same examples each time, so that it tells of a change, not of luck.
+settings.register_profile("harness", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("harness")
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,13 @@ from pathlib import Path as FilePath
 from typing import Any, NamedTuple
 
 import pydantic
-import yaml
 
 from harness.errors import MisuseError, Problem, SuiteError
 from harness.registry import did_you_mean
 from harness.suite.model import Addition, EarlyStopping, Limits, Match, Pipeline, Suite, TrainSpec
 from harness.suite.parts import check_parts, sentence
 from harness.suite.plan import pipeline_names
-from harness.suite.source import Path, Place, Source, parse_yaml
+from harness.suite.source import Path, Place, Source, dump_yaml, parse_yaml
 
 
 class LoadedSuite(NamedTuple):
@@ -244,4 +243,4 @@ def dump_suite(suite: Suite) -> str:
     """A suite as YAML that reads back as the same suite."""
     values = suite.model_dump(mode="json", exclude_unset=True)
     values.setdefault("suite", suite.suite)
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    return dump_yaml(values)

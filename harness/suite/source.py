@@ -63,12 +63,28 @@ SuiteLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in {"float", "int", "timestamp"}]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-SuiteLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]{1,18}$"), list("-+0123456789"))
-SuiteLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,4})?$|^[-+]?[0-9]+[eE][-+]?[0-9]{1,4}$"),
-    list("-+.0123456789"),
+
+
+class SuiteDumper(yaml.SafeDumper):
+    """The safe dumper, which also quotes text that `SuiteLoader` alone would read as a number."""
+
+
+NUMBERS = (
+    ("int", re.compile(r"^[-+]?[0-9]{1,18}$"), list("-+0123456789")),
+    (
+        "float",
+        re.compile(r"^[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,4})?$|^[-+]?[0-9]+[eE][-+]?[0-9]{1,4}$"),
+        list("-+.0123456789"),
+    ),
 )
+for kind, pattern, first in NUMBERS:
+    for reader_or_writer in (SuiteLoader, SuiteDumper):
+        reader_or_writer.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", pattern, first)
+
+
+def dump_yaml(values: Any) -> str:
+    """Plain values as YAML that `parse_yaml` reads back as the same values."""
+    return yaml.dump(values, Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def construct_decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | float:
