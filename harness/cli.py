@@ -200,8 +200,7 @@ def run(
         from harness.report import write_report
 
         print(f"report: {write_report(results, folder.report)}")
-    failed = {"failed", "crashed", "timeout", "oom", "oom_gpu", "diverged"} & set(counts)
-    if failed:
+    if set(RetryStatus) & set(counts):
         print(f"some trials did not end well: harness results {folder.path} --failures", file=sys.stderr)
         raise typer.Exit(EXIT_FAILED)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from types import TracebackType
@@ -117,8 +116,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def silent() -> ProgressDisplay:
-    """A display that shows nothing, for callers that want only the rows."""
-    return ProgressDisplay(Console(file=sys.stderr, quiet=True))
