@@ -15,36 +15,10 @@ import pyarrow as pa
 from harness.errors import MisuseError, RunFolderError
 from harness.files import write_atomic
 from harness.run import journal
+from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, TRIAL_COLUMNS
 from harness.run.folder import RunFolder
-from harness.run.record import PHASES
 from harness.run.runner import make_plan
 from harness.suite.load import load_suite
-
-TEXT = "string"
-TRIAL_COLUMNS: dict[str, str] = {
-    **dict.fromkeys(("trial_id", "suite", "dataset", "pipeline", "family", "features", "model", "optimizer"), TEXT),
-    "learning_rate": "float64",
-    "n_train": "Int64",
-    "seed": "Int64",
-    **dict.fromkeys(("device", "backend", "status", "phase", "message", "log"), TEXT),
-    **dict.fromkeys(("accuracy", "balanced_accuracy", "f1_macro", "log_loss"), "float64"),
-    **dict.fromkeys(("accuracy_half_a", "accuracy_half_b"), "float64"),
-    "n_test": "Int64",
-    **{f"{phase}_{clock}": "float64" for phase in PHASES for clock in ("s", "cpu_s")},
-    **dict.fromkeys(("build_s", "first_step_s", "train_s", "total_s"), "float64"),
-    **{f"{phase}_{kind}_bytes": "Int64" for phase in PHASES for kind in ("peak", "added")},
-    **dict.fromkeys(("peak_bytes", "base_bytes"), "Int64"),
-    "memory_method": TEXT,
-    **dict.fromkeys(("n_parameters", "n_features", "epochs", "threads"), "Int64"),
-    **dict.fromkeys(("started_at", "machine", "device_used"), TEXT),
-    "load_1m": "float64",
-}
-EPOCH_IDENTITY = ("trial_id", "dataset", "pipeline", "model", "optimizer", "n_train", "seed", "device", "backend")
-EPOCH_COLUMNS: dict[str, str] = {
-    **{column: TRIAL_COLUMNS[column] for column in EPOCH_IDENTITY},
-    "epoch": "Int64",
-    **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"), "float64"),
-}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 
 from harness import load_results
 from harness.errors import MisuseError, RunFolderError
-from harness.results import EPOCH_COLUMNS, TRIAL_COLUMNS, export, save_tables
+from harness.results import export, save_tables
+from harness.run.columns import EPOCH_COLUMNS, TRIAL_COLUMNS
 from harness.run.executor import InProcessExecutor
 from harness.run.folder import RunFolder
 from harness.run.progress import ProgressDisplay

@@ -120,7 +120,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             metrics=["accuracy"],
             steps_per_execution=self.train.steps_per_execution,
             # Without it Keras has JAX run every operation by itself.
-            jit_compile=self.train.jit_compile or keras.backend.backend() == "jax",
+            jit_compile=bool(self.train.jit_compile) or keras.backend.backend() == "jax",
         )
         self.n_parameters_ = int(self.model_.count_params())
         self.learning_rate_ = float(keras.ops.convert_to_numpy(optimizer.learning_rate))

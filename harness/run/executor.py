@@ -1,7 +1,7 @@
 """Where trials run: each in a fresh process, or (for debugging) all in this one.
 
 An executor is a context manager with two methods: `prepare(trials, logs)`, called once before the first trial, and
-`run(trial, log, on_event) -> Record`.
+`run(trials, logs, watch)`, which yields each trial with its record as it ends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -60,9 +61,33 @@ class Executor(Protocol):
         """Do what can be done before the first trial's time counts; `logs` is the folder for output."""
         ...
 
-    def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
-        """Run one trial to its end, whatever that is."""
+    def run(self, trials: Iterable[Trial], logs: Path, watch: Watch) -> Iterator[tuple[Trial, Record]]:
+        """Run trials to their ends, whatever those are; each is yielded as it ends, not always in order.
+
+        A trial is taken from `trials` just before it starts. Closing the iterator ends what still runs.
+        """
         ...
+
+
+class Watch(Protocol):
+    """Who is told of what happens to running trials."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial begins."""
+        ...
+
+    def event(self, trial: Trial, event: Event) -> None:
+        """A running trial reports."""
+        ...
+
+
+def one_by_one(
+    trials: Iterable[Trial], logs: Path, watch: Watch, run_one: Callable[[Trial, Path, Callable[[Event], None]], Record]
+) -> Iterator[tuple[Trial, Record]]:
+    """Run each trial when the one before it has ended."""
+    for trial in trials:
+        watch.started(trial)
+        yield trial, run_one(trial, logs / f"{trial.id}.log", partial(watch.event, trial))
 
 
 class InProcessExecutor:
@@ -81,7 +106,11 @@ class InProcessExecutor:
     def prepare(self, trials: Sequence[Trial], logs: Path) -> None:
         """Nothing to prepare."""
 
-    def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
+    def run(self, trials: Iterable[Trial], logs: Path, watch: Watch) -> Iterator[tuple[Trial, Record]]:
+        """Run trials one by one."""
+        return one_by_one(trials, logs, watch, self.run_one)
+
+    def run_one(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
         """Run one trial here; its output goes where this process's output goes, so the row names no log."""
         from harness.run.trial import run_trial
 
@@ -143,7 +172,11 @@ class LocalExecutor:
         for server in self.servers.values():
             server.wait_until_ready()
 
-    def run(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
+    def run(self, trials: Iterable[Trial], logs: Path, watch: Watch) -> Iterator[tuple[Trial, Record]]:
+        """Run trials one by one: what is timed runs alone."""
+        return one_by_one(trials, logs, watch, self.run_one)
+
+    def run_one(self, trial: Trial, log: Path, on_event: Callable[[Event], None]) -> Record:
         """Run one trial in a fresh process.
 
         Raises

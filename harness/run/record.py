@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias, get_args
 
+from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, TRIAL_COLUMNS, fits
 from harness.suite.plan import Trial
 
 Status: TypeAlias = Literal[
@@ -15,7 +16,6 @@ Status: TypeAlias = Literal[
 Event: TypeAlias = dict[str, Any]
 
 STATUSES: tuple[str, ...] = get_args(Status)
-PHASES = ("load", "features", "fit", "predict", "evaluate")
 MESSAGE_LENGTH = 500
 LINE_BYTES = 2**20
 
@@ -38,15 +38,21 @@ class Record:
         match event:
             case {"event": "phase", "phase": str(phase)} if phase in PHASES:
                 self.row["phase"] = phase
-            case {"event": "measured", "values": dict(values)} if not values.keys() & self.identity.keys():
-                self.row.update(plain(values))
-            case {"event": "epoch", "values": dict(values)}:
-                self.epochs.append(plain(values))
+            case {"event": "measured", "values": dict(values)} if self.may_say(cells := plain(values)):
+                self.row.update(cells)
+            case {"event": "epoch", "values": dict(values)} if is_epoch(cells := plain(values)):
+                self.epochs.append(cells)
             case {"event": "end", "status": str(status)} if status in STATUSES:
                 message = event.get("message")
                 self.end(status, message if isinstance(message, str) else None)
             case _:
                 self.garbage += 1
+
+    def may_say(self, cells: dict[str, Any]) -> bool:
+        """Whether these are columns of the table, of their types, and none that says which trial it is."""
+        return not cells.keys() & self.identity.keys() and all(
+            name in TRIAL_COLUMNS and fits(value, TRIAL_COLUMNS[name]) for name, value in cells.items()
+        )
 
     @property
     def ended(self) -> bool:
@@ -62,6 +68,14 @@ class Record:
             self.row["phase"] = None
         if message:
             self.row["message"] = " ".join(message.split())[:MESSAGE_LENGTH]
+
+
+def is_epoch(cells: dict[str, Any]) -> bool:
+    """Whether these are columns of the epochs table, of their types, and none that says which trial it is."""
+    return all(
+        name in EPOCH_COLUMNS and name not in EPOCH_IDENTITY and fits(value, EPOCH_COLUMNS[name])
+        for name, value in cells.items()
+    )
 
 
 def plain(values: dict[Any, Any]) -> dict[str, Any]:

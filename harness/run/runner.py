@@ -25,7 +25,7 @@ from harness.run.folder import RunFolder
 from harness.run.forecast import Forecast
 from harness.run.journal import Entry, Journal
 from harness.run.progress import ProgressDisplay
-from harness.run.record import Record
+from harness.run.record import Event, Record
 from harness.suite.load import LoadedSuite
 from harness.suite.model import Match, Part, Suite
 from harness.suite.plan import Trial, expand, matches
@@ -176,21 +176,46 @@ def _run_trials(
             learn(forecast, trial, rows[trial.id])
     if not ready:
         return
+    watch = Running(ready, forecast, progress)
     with terminable(), make_executor() as executor:
         executor.prepare(ready, folder.logs)
-        for position, trial in enumerate(ready):
-            progress.started(trial, *forecast.remaining(ready[position:]))
-            log = folder.log(trial.id)
-            try:
-                record = executor.run(trial, log, progress.event)
-            except KeyboardInterrupt:
-                record = Record(trial, f"{log.parent.name}/{log.name}")
+        outcomes = executor.run(iter(ready), folder.logs, watch)
+        try:
+            for trial, record in outcomes:
+                rows[trial.id] = row = finish(record, suite, book)
+                learn(forecast, trial, row)
+                watch.finished(trial, row)
+        except KeyboardInterrupt:
+            for trial in watch.running:
+                record = Record(trial, f"{folder.logs.name}/{trial.id}.log")
                 record.end("interrupted", "the run was stopped while this trial ran")
                 rows[trial.id] = finish(record, suite, book)
-                raise
-            rows[trial.id] = row = finish(record, suite, book)
-            learn(forecast, trial, row)
-            progress.finished(row, *forecast.remaining(ready[position + 1 :]))
+            raise
+
+
+class Running:
+    """Which trials run now and which are left, told to the display."""
+
+    def __init__(self, ready: Sequence[Trial], forecast: Forecast, progress: ProgressDisplay) -> None:
+        self.left = {trial.id: trial for trial in ready}
+        self.running: list[Trial] = []
+        self.forecast = forecast
+        self.progress = progress
+
+    def started(self, trial: Trial) -> None:
+        """A trial begins."""
+        self.running.append(trial)
+        self.progress.started(trial, *self.forecast.remaining(self.left.values()))
+
+    def event(self, trial: Trial, event: Event) -> None:
+        """A running trial reports."""
+        self.progress.event(event)
+
+    def finished(self, trial: Trial, row: dict[str, Any]) -> None:
+        """A trial has its row."""
+        self.running.remove(trial)
+        del self.left[trial.id]
+        self.progress.finished(row, *self.forecast.remaining(self.left.values()))
 
 
 def learn(forecast: Forecast, trial: Trial, row: dict[str, Any]) -> None:

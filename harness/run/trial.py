@@ -23,7 +23,8 @@ from harness.measure import memory
 from harness.measure.devices import device_of
 from harness.measure.environment import usable_cores
 from harness.models.estimators import n_parameters
-from harness.run.record import PHASES, Event, plain
+from harness.run.columns import PHASES
+from harness.run.record import Event, plain
 from harness.suite.plan import Trial
 
 Emit: TypeAlias = Callable[[Event], None]

@@ -106,6 +106,10 @@ def write_part(part: Part) -> object:
 PartSpec = Annotated[Part, BeforeValidator(parse_part), PlainSerializer(write_part), WithJsonSchema(PART_SCHEMA)]
 
 
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+Accelerator = Literal["none", "sklearnex", "array_api", "cuml"]
+
+
 class EarlyStopping(Model):
     """Stop when the validation loss has not improved for `patience` epochs."""
 
@@ -131,7 +135,12 @@ class TrainSpec(Model):
     )
     early_stopping: EarlyStopping | None = Field(default=None, description="needs validation_fraction > 0")
     steps_per_execution: int = Field(default=1, ge=1, description="gradient steps per call into the backend")
-    jit_compile: bool = Field(default=False, description="compile with XLA; measured slower on CPU with TensorFlow")
+    jit_compile: bool | None = Field(
+        default=None, description="compile with XLA (torch: TorchInductor); where not given, what the device does best"
+    )
+    precision: Precision | None = Field(
+        default=None, description="number format of the layers; where not given, what the device does best"
+    )
 
     @model_validator(mode="after")
     def early_stopping_needs_validation(self) -> "TrainSpec":
@@ -148,6 +157,12 @@ class Pipeline(Model):
         default=None, description="handcrafted features, chained in this order", min_length=1
     )
     estimator: PartSpec | None = Field(default=None, description="a scikit-learn classifier by its dotted name")
+    accelerator: Annotated[list[Accelerator], BeforeValidator(one_or_many)] | None = Field(
+        default=None,
+        description="what computes the estimator: none (scikit-learn itself), sklearnex, array_api or cuml; a list "
+        "expands into one pipeline each; where not given none on the CPU, and on a GPU cuml or else array_api",
+        min_length=1,
+    )
     network: PartSpec | None = Field(default=None, description="a registered Keras network")
     optimizer: Annotated[list[PartSpec], BeforeValidator(one_or_many)] | None = Field(
         default=None,
@@ -169,6 +184,8 @@ class Pipeline(Model):
                     raise ValueError(f"`{key}` belongs to a network; an estimator takes its settings as parameters")
         elif self.features is not None:
             raise ValueError("a network reads the images themselves; `features` belongs to an estimator")
+        elif self.accelerator is not None:
+            raise ValueError("`accelerator` belongs to an estimator; a network takes `train: {jit_compile, precision}`")
         return self
 
 
@@ -283,6 +300,9 @@ class Suite(Model):
             }
         ),
     ] = Field(default=[0], description="5 stands for seeds 0 to 4; a list names them")
+    repeats: int = Field(
+        default=1, ge=1, le=1000, description="how often each trial is measured, interleaved with the others (A B A B)"
+    )
     devices: Devices = Field(default=["cpu"], description="a missing device gives rows with status skipped")
     backends: Backends = Field(default=["tensorflow"], description="Keras backends for the networks")
     threads: int | None = Field(default=None, ge=1, description="CPU threads of a trial; all cores where not given")

@@ -44,6 +44,7 @@ class Trial(Model):
     spec: Pipeline
     n_train: int
     seed: int
+    repeat: int = 0
     device: Device = "cpu"
     backend: Backend | None = None
     threads: int | None = None
@@ -55,6 +56,8 @@ class Trial(Model):
         """A hash of what decides the result; names and limits do not."""
         decisive = self.model_dump(mode="json", include={"dataset", "n_train", "seed", "device", "backend", "threads"})
         decisive["spec"] = self.spec.model_dump(mode="json", exclude_none=True)
+        if self.repeat:
+            decisive["repeat"] = self.repeat
         decisive["format"] = TRIAL_FORMAT
         text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -92,17 +95,22 @@ class Trial(Model):
             "optimizer": self.optimizer.name if self.optimizer else None,
             "n_train": self.n_train,
             "seed": self.seed,
+            "repeat": self.repeat,
             "device": self.device,
             "backend": self.backend or "sklearn",
         }
 
 
 def pipeline_names(name: str, pipeline: Pipeline) -> list[tuple[str, Pipeline]]:
-    """A pipeline as the one or several that its list of optimizers stands for.
+    """A pipeline as the one or several that its list of optimizers, or of accelerators, stands for.
 
-    `cnn` with `optimizer: [adam, {sgd: {learning_rate: 0.1}}]` gives `cnn/adam` and `cnn/sgd`; where one optimizer
-    stands in the list more than once, its parameters tell them apart: `cnn/sgd(learning_rate=0.1)`.
+    `svm` with `accelerator: [none, sklearnex]` gives `svm/none` and `svm/sklearnex`. `cnn` with
+    `optimizer: [adam, {sgd: {learning_rate: 0.1}}]` gives `cnn/adam` and `cnn/sgd`; where one optimizer stands in the
+    list more than once, its parameters tell them apart: `cnn/sgd(learning_rate=0.1)`.
     """
+    accelerators = pipeline.accelerator or []
+    if len(accelerators) > 1:
+        return [(f"{name}/{one}", pipeline.model_copy(update={"accelerator": [one]})) for one in accelerators]
     optimizers = pipeline.optimizer or []
     if len(optimizers) < 2:
         return [(name, pipeline)]
@@ -120,7 +128,8 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
     """All trials of a suite, in the order in which they run.
 
     Seeds are outermost and pipelines innermost: a run that is cut short has whole curves of its first seeds, and the
-    pipelines that are compared run interleaved, so that a drift of the machine hits all alike.
+    pipelines that are compared run interleaved, their repeats too (A B A B), so that a drift of the machine hits all
+    alike.
 
     Parameters
     ----------
@@ -134,8 +143,8 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
     available = {name: n_available(part) for name, part in datasets.items()}
 
     def grid(axes: Mapping[str, Sequence[Any]]) -> Iterator[Trial]:
-        keys = ("seeds", "sizes", "dataset", "pipeline", "devices", "backends")
-        for seed, size, dataset, pipeline, device, backend in product(*(axes[key] for key in keys)):
+        keys = ("seeds", "sizes", "dataset", "repeats", "pipeline", "devices", "backends")
+        for seed, size, dataset, repeat, pipeline, device, backend in product(*(axes[key] for key in keys)):
             spec = pipelines[pipeline]
             full = size == "full" or size == available[dataset]
             yield Trial(
@@ -144,6 +153,7 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
                 spec=spec,
                 n_train=available[dataset] if full else size,
                 seed=seed,
+                repeat=repeat,
                 device=device,
                 backend=backend if spec.network else None,
                 threads=suite.threads,
@@ -155,6 +165,7 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
         "seeds": suite.seeds,
         "sizes": suite.sizes,
         "dataset": list(datasets),
+        "repeats": range(suite.repeats),
         "pipeline": list(pipelines),
         "devices": suite.devices,
         "backends": suite.backends,
@@ -167,12 +178,14 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
         trials += grid(axes)
     unique = {trial.id: trial for trial in reversed(trials)}
     order = {name: position for position, name in enumerate(pipelines)}
+    places = {name: position for position, name in enumerate(datasets)}
     return sorted(
         unique.values(),
         key=lambda t: (
             t.seed,
             t.n_train,
-            list(datasets).index(t.dataset.name),
+            places[t.dataset.name],
+            t.repeat,
             order[t.pipeline],
             t.device,
             t.backend or "",

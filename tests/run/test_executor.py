@@ -57,7 +57,7 @@ def test_why_a_trial_cannot_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(bool(gpus()), reason="needs a machine without a GPU")
 def test_a_device_is_proved_not_assumed(tmp_path: Path) -> None:
     with LocalExecutor(None) as executor:
-        row = executor.run(network("gpu"), tmp_path / "gpu.log", lambda event: None).row
+        row = executor.run_one(network("gpu"), tmp_path / "gpu.log", lambda event: None).row
         assert (row["status"], row["phase"], row["device_used"]) == ("failed", "fit", "cpu")
         assert "asked for gpu, but tensorflow put the network on cpu" in row["message"]
 
@@ -73,4 +73,4 @@ def test_a_death_in_words(status: int, words: str) -> None:
 def test_a_forkserver_that_cannot_import_says_why(tmp_path: Path) -> None:
     trial = network("cpu").model_copy(update={"dataset": Part(name="digits")})
     with LocalExecutor(None, ["nowhere.py"]) as executor, pytest.raises(HarnessError, match=r"--plugin nowhere\.py"):
-        executor.run(trial, tmp_path / "x.log", lambda event: None)
+        executor.run_one(trial, tmp_path / "x.log", lambda event: None)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
+from harness.run.columns import PHASES
 from harness.run.executor import InProcessExecutor
-from harness.run.record import PHASES
 from harness.run.trial import evaluate, failure_status, measured, run_trial
 from harness.suite.model import Part, Pipeline
 from harness.suite.plan import Trial
@@ -24,7 +24,7 @@ def trial(dataset: str, n_train: int, **spec: Any) -> Trial:
 
 
 def run(one: Trial, home: Path | None = None) -> dict[str, Any]:
-    record = InProcessExecutor(home).run(one, Path("unused"), lambda event: None)
+    record = InProcessExecutor(home).run_one(one, Path("unused"), lambda event: None)
     assert record.row["status"] == "ok", record.row["message"]
     return record.row | {"history": record.epochs}
 

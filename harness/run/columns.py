@@ -1,0 +1,88 @@
+"""The columns of the two tables: what a trial's row and an epoch's line can hold, and in which unit.
+
+Seconds end in `_s`, bytes in `_bytes`, joules in `_j`, watts in `_w`. What was not measured is empty, never zero.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+Phase: TypeAlias = Literal["load", "features", "fit", "predict", "evaluate", "serve"]
+
+PHASES: tuple[str, ...] = get_args(Phase)
+COUNTED_PHASES = ("features", "fit", "predict")
+TEXT = "string"
+WHOLE = "Int64"
+REAL = "float64"
+FLAG = "boolean"
+
+TRIAL_COLUMNS: dict[str, str] = {
+    # Which trial it is.
+    **dict.fromkeys(("trial_id", "suite", "dataset", "pipeline", "family", "features", "model", "optimizer"), TEXT),
+    "learning_rate": REAL,
+    **dict.fromkeys(("n_train", "seed", "repeat"), WHOLE),
+    **dict.fromkeys(("device", "backend", "accelerator", "precision"), TEXT),
+    "jit_compile": FLAG,
+    # How it ended; `log_tail` is the end of its output, empty where it ended well.
+    **dict.fromkeys(("status", "phase", "error_type", "message", "log", "log_tail"), TEXT),
+    # What it is worth, on the test set.
+    **dict.fromkeys(("accuracy", "balanced_accuracy", "f1_macro", "log_loss"), REAL),
+    **dict.fromkeys(("accuracy_half_a", "accuracy_half_b"), REAL),
+    "n_test": WHOLE,
+    # Time, cold: fork to first instruction, the imports of its forkserver (paid once for all its trials).
+    **dict.fromkeys(("spawn_s", "import_s"), REAL),
+    **{f"{phase}_{clock}": REAL for phase in PHASES for clock in ("s", "cpu_s")},
+    # Inside fit: building, the first step (trace and compile), one step of the steady state (mean).
+    **dict.fromkeys(("build_s", "first_step_s", "step_s", "train_s", "total_s"), REAL),
+    # Time, warm: one image at a time, and images per second in large batches.
+    **dict.fromkeys(("latency_p50_s", "latency_p95_s", "latency_p99_s"), REAL),
+    "latency_calls": WHOLE,
+    "throughput": REAL,
+    # Memory of the trial's process and its children.
+    **{f"{phase}_{kind}_bytes": WHOLE for phase in PHASES for kind in ("peak", "added")},
+    **dict.fromkeys(("children_peak_bytes", "peak_bytes", "base_bytes", "gpu_peak_bytes", "gpu_process_bytes"), WHOLE),
+    "memory_method": TEXT,
+    "memory_limit_method": TEXT,
+    "model_bytes": WHOLE,
+    # Energy above idle, from counters only; `energy_source` names them.
+    **{f"{phase}_energy_j": REAL for phase in COUNTED_PHASES},
+    "idle_w": REAL,
+    "energy_source": TEXT,
+    **dict.fromkeys(("n_parameters", "n_features", "epochs", "threads"), WHOLE),
+    # Where and under what load; `busy_others` is cores kept busy by other processes while the trial ran.
+    **dict.fromkeys(("started_at", "machine", "device_used"), TEXT),
+    **dict.fromkeys(("load_1m", "calibration_s", "busy_others"), REAL),
+    "gpu_others": WHOLE,
+    "timing_valid": FLAG,
+    "timing_note": TEXT,
+}
+EPOCH_IDENTITY = (
+    "trial_id",
+    "dataset",
+    "pipeline",
+    "model",
+    "optimizer",
+    "n_train",
+    "seed",
+    "repeat",
+    "device",
+    "backend",
+)
+EPOCH_COLUMNS: dict[str, str] = {
+    **{column: TRIAL_COLUMNS[column] for column in EPOCH_IDENTITY},
+    "epoch": WHOLE,
+    **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"), REAL),
+}
+
+
+def fits(value: object, dtype: str) -> bool:
+    """Whether a plain value (see `harness.run.record.plain`) can stand in a column of that type; None always can."""
+    match dtype:
+        case "string":
+            return value is None or isinstance(value, str)
+        case "boolean":
+            return value is None or isinstance(value, bool)
+        case "Int64":
+            return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
+        case _:
+            return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
