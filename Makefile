@@ -18,7 +18,7 @@ quickstart: $(VENV)/.user  ## Install, run the quickstart suite on bundled digit
 	$(BIN)/harness run suites/quickstart.yaml
 
 test: $(VENV)/.dev lint types  ## Lint, type-check and test, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term --benchmark-skip
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --benchmark-skip
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -35,7 +35,7 @@ schema: $(VENV)/.user  ## Write the JSON Schema of suite files again
 	$(BIN)/harness schema > harness/suite/schema.json
 
 reports: $(VENV)/.user  ## Draw the reports again from the tables in results/
-	for run in results/*/; do $(BIN)/harness report "$$run" --output "reports/$$(basename "$$run")" || exit 1; done
+	for run in $(dir $(wildcard results/*/trials.parquet)); do $(BIN)/harness report "$$run" --output "reports/$$(basename "$$run")" || exit 1; done
 
 clean:  ## Remove the environment and everything generated
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist

@@ -5,6 +5,7 @@ Libraries are imported inside the commands, so that `harness --help` answers at 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -16,9 +17,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from harness import __version__
-from harness.errors import HarnessError, MisuseError
+from harness.errors import HarnessError, MisuseError, SuiteError, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from harness.run.foresee import Expected
+    from harness.run.runner import Prospect
     from harness.suite.model import Match
 
 app = typer.Typer(
@@ -64,6 +71,7 @@ class ExecutorName(StrEnum):
     """Where trials run."""
 
     local = "local"
+    dask = "dask"
     inprocess = "inprocess"
 
 
@@ -88,29 +96,63 @@ class TableFormat(StrEnum):
     latex = "latex"
 
 
+class CompareFormat(StrEnum):
+    """What `harness compare` prints."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class CheckFormat(StrEnum):
+    """What `harness check` prints."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class DoctorFormat(StrEnum):
+    """What `harness doctor` prints."""
+
+    table = "table"
+    json = "json"
+
+
 PartKind = Literal["datasets", "features", "networks", "optimizers", "suites"]
 
 
 def main() -> NoReturn:
     """Run the command line; a mistake of the caller is one line and exit status 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal or pipe that is not UTF-8 gets `\xe9` for what it has no letter for.
+            stream.reconfigure(errors="backslashreplace")
     try:
+        if any("\0" in word for word in sys.argv):
+            raise MisuseError("an argument holds a NUL character, which no name can")
         app(standalone_mode=True)
+    except SuiteError as error:
+        sys.exit(_complain(EXIT_MISUSE, *error.problems))
     except MisuseError as error:
-        sys.exit(_complain(error, EXIT_MISUSE))
+        sys.exit(_complain(EXIT_MISUSE, error))
     except HarnessError as error:
-        sys.exit(_complain(error, EXIT_FAILED))
+        sys.exit(_complain(EXIT_FAILED, error))
     except BrokenPipeError:
         # The reader of a pipe has had enough, as in `harness results RUN | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        sys.exit(_complain(f"{what}{error.strerror or error}", EXIT_MISUSE))
+        sys.exit(_complain(EXIT_MISUSE, f"{what}{error.strerror or error}"))
+    except MemoryError:
+        sys.exit(_complain(EXIT_FAILED, "out of memory"))
     raise AssertionError("typer exits")
 
 
-def _complain(error: object, status: int) -> int:
-    print(error, file=sys.stderr)
+def _complain(status: int, *lines: object) -> int:
+    for line in lines:
+        print(one_line(line), file=sys.stderr)
     return status
 
 
@@ -160,14 +202,30 @@ def run(
     data_home: DataHome = None,
     executor: Annotated[
         ExecutorName,
-        typer.Option(help="local: a fresh process per trial. inprocess: all here, without limits, for debuggers."),
+        typer.Option(
+            help="local: a fresh process per trial. dask: the same, on the workers of a Dask cluster. inprocess: all "
+            "here, without limits, for debuggers."
+        ),
     ] = ExecutorName.local,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|FILE",
+            help="For dask: a scheduler's address or scheduler file. [default: a cluster on this machine]",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="For dask without --scheduler: how many trials run at once. [default: 1, so that each is alone]"
+        ),
+    ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
 ) -> None:
     """Run a suite, or what is left of it, and write its report.
 
     The same command again resumes: what the run folder's journal holds is not run twice. Exit status 1 if a trial
-    failed, 2 for a mistake in the suite or the options, 130 after Ctrl-C.
+    failed, 2 for a mistake in the suite or the options or a damaged dataset, 130 after Ctrl-C.
     """
     from harness.data.home import data_home as resolve_home
     from harness.results import load_results, save_tables
@@ -177,17 +235,42 @@ def run(
     from harness.run.runner import run_suite
     from harness.suite.load import load_suite
 
+    if executor is ExecutorName.dask:
+        from harness.run.dask_cluster import require
+
+        require(scheduler)
+        if scheduler and workers:
+            raise MisuseError("--workers starts workers here, and --scheduler names a cluster that has its own; choose")
+    elif scheduler or workers:
+        raise MisuseError("--scheduler and --workers belong to --executor dask")
     loaded = load_suite(suite, set_ or (), smoke=smoke)
     folder = RunFolder(output or Path("runs") / loaded.suite.suite)
     home = resolve_home(data_home)
 
     def make() -> Executor:
-        return LocalExecutor(home, context.obj) if executor is ExecutorName.local else InProcessExecutor(home)
+        match executor:
+            case ExecutorName.local:
+                return LocalExecutor(home, context.obj)
+            case ExecutorName.inprocess:
+                return InProcessExecutor(home)
+            case ExecutorName.dask:
+                from harness.run.dask_executor import DaskExecutor
+
+                return DaskExecutor(data_home, context.obj, scheduler, workers or 1)
 
     progress = ProgressDisplay()
     progress.say(f"{loaded.suite.suite}: {folder.path}")
     try:
-        counts = run_suite(loaded, folder, make, home=home, only=_matches(only), retry=retry or (), progress=progress)
+        counts, damaged = run_suite(
+            loaded,
+            folder,
+            make,
+            home=home,
+            only=_matches(only),
+            retry=retry or (),
+            progress=progress,
+            elsewhere=scheduler is not None,
+        )
     except KeyboardInterrupt:
         if folder.journal.exists():
             save_tables(load_results(folder.path), folder)
@@ -200,6 +283,10 @@ def run(
         from harness.report import write_report
 
         print(f"report: {write_report(results, folder.report)}")
+    for name, reason in damaged.items():
+        print(f"dataset {name}: {reason}", file=sys.stderr)
+    if damaged:
+        raise typer.Exit(EXIT_MISUSE)
     if set(RetryStatus) & set(counts):
         print(f"some trials did not end well: harness results {folder.path} --failures", file=sys.stderr)
         raise typer.Exit(EXIT_FAILED)
@@ -208,56 +295,124 @@ def run(
 @app.command()
 def check(
     suite: SuiteName,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="The run folder; earlier runs lie beside it. [default: runs/SUITE]"
+        ),
+    ] = None,
     set_: Set = None,
     only: Only = None,
     smoke: Smoke = False,
     data_home: DataHome = None,
+    every: Annotated[
+        bool, typer.Option("--trials", help="A line for every trial, with what is expected of it.")
+    ] = False,
+    format_: Annotated[
+        CheckFormat, typer.Option("--format", "-f", help="csv and json give every trial, in seconds and bytes.")
+    ] = CheckFormat.table,
 ) -> None:
-    """Check a suite and print its plan: what would run, what is missing, what would be skipped.
+    """Check a suite and print its plan: what would run, how long it takes, what is missing, what would be skipped.
 
-    Imports no deep-learning library and runs nothing.
+    Time and memory are expected from what this machine's earlier runs measured: those beside the run folder, and the
+    run itself. Imports no deep-learning library, runs nothing, writes nothing.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from harness.data.home import data_home as resolve_home
-    from harness.run.runner import dataset, make_plan
+    from harness.run.folder import RunFolder
+    from harness.run.foresee import expect_all, origin, total, warnings
+    from harness.run.runner import dataset, prospect
     from harness.suite.load import load_suite
-    from harness.suite.plan import matches
 
     loaded = load_suite(suite, set_ or (), smoke=smoke).suite
     home = resolve_home(data_home)
-    plan = make_plan(loaded, home)
-    wanted = _matches(only)
-    trials = [t for t in plan.trials if not wanted or any(matches(t, match) for match in wanted)]
-    table = Table(title=None, box=None, pad_edge=False)
-    for heading, right in (
-        ("pipeline", False),
-        ("family", False),
-        ("trials", True),
-        ("sizes", False),
-        ("skipped", True),
-    ):
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
-    for name in dict.fromkeys(t.pipeline for t in trials):
-        own = [t for t in trials if t.pipeline == name]
-        sizes = " ".join(f"{n:,}" for n in sorted({t.n_train for t in own}))
-        skipped = sum(t.id in plan.skipped for t in own)
-        table.add_row(_plain(name), own[0].family, str(len(own)), sizes, str(skipped or ""))
+    folder = RunFolder(output or Path("runs") / loaded.suite)
+    ahead = prospect(loaded, folder, home, only=_matches(only))
+    for problem in ahead.past.unread:
+        print(one_line(f"earlier run passed over: {problem}"), file=sys.stderr)
+    expected = list(expect_all(ahead.wanted, ahead.forecast))
+    if every or format_ is not CheckFormat.table:
+        sys.stdout.buffer.write(_trials_table(ahead, expected, format_))
+        return
     # A pipe or a file has no width: nothing is to be cut there.
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
-    console.print(f"{loaded.suite}: {len(trials)} trials", markup=False)
-    console.print(table)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
+    say(f"{loaded.suite}: {len(ahead.wanted):,} trials")
+    console.print(_plan_table(ahead, expected))
     for part in loaded.datasets:
         info = dataset(part).info(home)
         shape = "x".join(str(side) for side in info.image_shape)
         counts = f"{info.n_train:,} training and {info.n_test:,} test images"
-        console.print(f"dataset {info.name}: {counts} of {shape}, {info.n_classes} classes", markup=False)
+        say(f"dataset {info.name}: {counts} of {shape}, {info.n_classes} classes")
         if info.missing:
-            console.print(f"missing: {info.missing}", markup=False)
-    reasons = Counter(plan.skipped[t.id] for t in trials if t.id in plan.skipped)
+            say(f"missing: {info.missing}")
+    skipped = ahead.plan.skipped
+    reasons = Counter(skipped[t.id] for t in ahead.wanted if t.id in skipped)
     for reason, count in reasons.items():
-        console.print(f"skipped: {count} trials: {reason}", markup=False)
+        say(f"skipped: {count} trials: {reason}")
+    if done := len(ahead.wanted) - len(ahead.due):
+        say(f"done: {done:,} trials have their rows in {folder.path}; {len(ahead.ready):,} to run")
+    if ahead.ready:
+        say(f"expected: {total(*ahead.forecast.remaining(), len(ahead.ready))}")
+        say(f"known from: {origin(ahead.past.rows, folder.path if ahead.fates else None)}")
+    ready = {trial.id for trial in ahead.ready}
+    for line in warnings(one for one in expected if one.trial.id in ready):
+        say(f"warning: {line}")
+
+
+def _plan_table(ahead: Prospect, expected: Sequence[Expected]) -> Table:
+    """One row for each pipeline; time and memory are of the trials that are to run."""
+    from rich.table import Table
+
+    from harness.run.foresee import outlook, size
+    from harness.run.progress import duration
+
+    table = Table(title=None, box=None, pad_edge=False)
+    numbers = ("trials", "skipped", "done", "time", "peak memory")
+    for heading in ("pipeline", "family", "trials", "sizes", "skipped", "done", "time", "peak memory", "known from"):
+        table.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
+    due, ready = ({trial.id for trial in trials} for trials in (ahead.due, ahead.ready))
+    for name in dict.fromkeys(one.trial.pipeline for one in expected):
+        own = [one for one in expected if one.trial.pipeline == name]
+        sizes = " ".join(f"{n:,}" for n in sorted({one.trial.n_train for one in own}))
+        done = sum(one.trial.id not in due for one in own)
+        skipped = sum(one.trial.id in due and one.trial.id not in ready for one in own)
+        cells = ["", "", ""]
+        if to_run := [one for one in own if one.trial.id in ready]:
+            seen = outlook(to_run)
+            time = "" if seen.seconds is None else f"{'at least ' if seen.unknown else ''}{duration(seen.seconds)}"
+            memory = "" if seen.peak_bytes is None else size(seen.peak_bytes)
+            cells = [
+                time or "unknown",
+                memory or "unknown",
+                ", ".join(source for source in seen.sources if source != "unknown"),
+            ]
+        counts = (str(skipped or ""), str(done or ""))
+        table.add_row(_plain(name), own[0].trial.family, str(len(own)), sizes, *counts, *cells)
+    return table
+
+
+def _trials_table(ahead: Prospect, expected: Sequence[Expected], format_: CheckFormat) -> bytes:
+    """Every trial that is asked for, whether it is to run, and what is expected of it."""
+    from harness.report import tables
+    from harness.results import export
+    from harness.run import foresee
+
+    due = {trial.id for trial in ahead.due}
+    states = [
+        "done" if one.trial.id not in due else "skipped" if one.trial.id in ahead.plan.skipped else "to run"
+        for one in expected
+    ]
+    frame = foresee.table(expected, states)
+    if format_ is not CheckFormat.table:
+        return export(frame, format_.value)
+    mib = frame["expected_peak_bytes"].astype("Float64").astype(float) / tables.MIB
+    shown = frame.assign(expected_peak_bytes=mib).rename(columns={"expected_peak_bytes": "expected_peak_mib"})
+    return (tables.as_text(shown.drop(columns="trial_id")) + "\n").encode()
 
 
 @app.command()
@@ -315,7 +470,93 @@ def report(
     from harness.results import load_results
     from harness.run.folder import RunFolder
 
-    print(write_report(load_results(run), output or RunFolder(run).report))
+    folder = RunFolder(run)
+    if output is None:
+        folder.refuse_links()
+    print(write_report(load_results(run), output or folder.report))
+
+
+@app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder: what was before.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="A run folder: what is now.")],
+    across_machines: Annotated[
+        bool, typer.Option("--across-machines", help="Compare times and memory of different machines, too.")
+    ] = False,
+    format_: Annotated[
+        CompareFormat, typer.Option("--format", "-f", help="csv and json have every number.")
+    ] = CompareFormat.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")] = None,
+) -> None:
+    """Compare two runs cell by cell: better, worse, no difference, newly failing, fixed, incomparable.
+
+    B is held against A with paired 95% intervals over seeds (or repeats), corrected for the number of cells. Times of
+    different machines, and disturbed ones, are incomparable.
+    """
+    from harness.analysis.compare import compare_runs
+    from harness.files import write_text
+    from harness.report import comparison
+    from harness.results import load_results
+
+    found = compare_runs(load_results(run_a).trials, load_results(run_b).trials, across_machines=across_machines)
+    match format_:
+        case CompareFormat.table:
+            text = comparison.as_table(found)
+        case CompareFormat.csv:
+            text = found.table.to_csv(index=False)
+        case CompareFormat.json:
+            text = comparison.as_json(found)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(output, text)
+
+
+@app.command()
+def doctor(
+    pairs: Annotated[
+        int | None, typer.Option("--pairs", min=2, help="Pairs of the A/A test. [default: 8, with --quick 3]")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer pairs everywhere.")] = False,
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="DIR", help="Where run folders are to lie: its disk is timed.")
+    ] = Path("runs"),
+    format_: Annotated[DoctorFormat, typer.Option("--format", "-f")] = DoctorFormat.table,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where everything found is kept as JSON. [default: doctor.json in --folder, which reports of later "
+            "runs there cite]",
+        ),
+    ] = None,
+) -> None:
+    """Examine this machine: what it has, what disturbs it, and the smallest difference of times it can resolve.
+
+    About half a minute; best while nothing else runs. Exit status 1 if something is broken.
+    """
+    from rich.console import Console
+
+    from harness.doctor.examine import PAIRS, QUICK_PAIRS, examine
+    from harness.doctor.show import show
+    from harness.files import write_text
+    from harness.run.executor import LocalExecutor
+    from harness.run.surroundings import DIAGNOSIS
+
+    console = Console(stderr=True)
+    with console.status("doctor") as status:
+        count = pairs or (QUICK_PAIRS if quick else PAIRS)
+        found = examine(lambda: LocalExecutor(None), folder, count, quick=quick, say=status.update)
+    text = json.dumps(found.as_dict(), indent=2) + "\n"
+    write_text(output or folder / DIAGNOSIS, text)
+    if format_ is DoctorFormat.json:
+        sys.stdout.write(text)
+    else:
+        show(found, Console(highlight=False, width=None if sys.stdout.isatty() else 200))
+    if found.broken:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command("list")

@@ -16,6 +16,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LINE_LENGTH = 1000
+
+
+def one_line(text: object) -> str:
+    """Text as one line that a terminal shows: control characters escaped, the middle of a very long one left out."""
+    shown = str(text)
+    if len(shown) > LINE_LENGTH:
+        shown = f"{shown[: LINE_LENGTH // 2]} ... {shown[-LINE_LENGTH // 2 :]}"
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    return shown
+
 
 class HarnessError(Exception):
     """Base class; the message is one line that says what, where and what to do."""
@@ -37,7 +49,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.source}:{self.line}:{self.column}" if self.line else self.source
-        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+        return one_line(f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}")
 
 
 class SuiteError(MisuseError):

@@ -19,6 +19,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
@@ -61,6 +62,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
 }
 
 
+# What the harness calls of what a part makes.
+METHODS: dict[Kind, tuple[str, ...]] = {"datasets": ("info", "load"), "features": ("fit", "transform")}
+
 REGISTERED: dict[Kind, dict[str, Callable[..., Any]]] = {kind: {} for kind in BUILT_IN}
 
 
@@ -70,10 +74,19 @@ def register(kind: Kind, name: str, part: Callable[..., Any]) -> None:
     Raises
     ------
     MisuseError
-        If the name is taken.
+        If the name is taken or no word, or the part cannot be called with parameters that a suite could set.
     """
+    if kind not in BUILT_IN:
+        raise MisuseError(f"unknown kind {kind!r}; known: {', '.join(BUILT_IN)}")
+    if not (isinstance(name, str) and name.isprintable() and name.strip()):
+        raise MisuseError(f"{name!r} is no name for one of the {kind}; expected a word")
     if name in names(kind):
         raise MisuseError(f"{kind[:-1]} {name!r} is already registered; choose another name")
+    try:
+        _model(name, part)
+    # What inspect and pydantic say of a part that is no function, or of annotations that are no types.
+    except (TypeError, ValueError, NameError, pydantic.PydanticUserError) as error:
+        raise MisuseError(f"{kind[:-1]} {name!r} cannot be used: {str(error).partition(chr(10))[0]}") from error
     REGISTERED[kind][name] = part
 
 
@@ -86,6 +99,8 @@ def load_plugin(plugin: str) -> None:
         If there is no such file or module, or it cannot be imported.
     """
     path = Path(plugin)
+    if path.suffix == ".py" and not path.is_file():
+        raise MisuseError(f"--plugin {plugin}: no such file")
     try:
         if path.suffix == ".py":
             spec = importlib.util.spec_from_file_location(f"harness_plugin_{path.stem}", path.absolute())
@@ -98,8 +113,17 @@ def load_plugin(plugin: str) -> None:
             importlib.import_module(plugin)
     except HarnessError as error:
         raise MisuseError(f"--plugin {plugin}: {error}") from error
-    except (ImportError, OSError, SyntaxError) as error:
-        raise MisuseError(f"--plugin {plugin}: cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise MisuseError(f"--plugin {plugin}: {_failure(error, path)}") from error
+
+
+def _failure(error: BaseException, path: Path) -> str:
+    """What an import raised, and the line of the plug-in's file it came from, where there is one."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path.absolute())]
+    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
+    words = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    where = f"line {line}: " if line else ""
+    return f"cannot be imported: {where}{type(error).__name__}: {words}".removesuffix(": ")
 
 
 @cache
@@ -147,8 +171,12 @@ def load_part(kind: Kind, name: str) -> Callable[..., Any]:
 @cache
 def parameters(kind: Kind, name: str) -> type[pydantic.BaseModel]:
     """The part's parameters as a pydantic model, made from its signature."""
+    return _model(name, load_part(kind, name))
+
+
+def _model(name: str, part: Callable[..., Any]) -> type[pydantic.BaseModel]:
     fields: dict[str, Any] = {}
-    for parameter in inspect.signature(load_part(kind, name)).parameters.values():
+    for parameter in inspect.signature(part).parameters.values():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             default = ... if parameter.default is inspect.Parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
@@ -162,12 +190,15 @@ def build(kind: Kind, name: str, params: Mapping[str, Any], *args: Any) -> Any:
     Raises
     ------
     MisuseError
-        If no part has that name.
+        If no part has that name, or it makes something else than a part of its kind.
     pydantic.ValidationError
         If a parameter is unknown or its value does not fit.
     """
     checked = parameters(kind, name).model_validate(dict(params))
-    return load_part(kind, name)(*args, **{key: getattr(checked, key) for key in checked.model_fields_set})
+    made = load_part(kind, name)(*args, **{key: getattr(checked, key) for key in checked.model_fields_set})
+    if lacking := [method for method in METHODS.get(kind, ()) if not callable(getattr(made, method, None))]:
+        raise MisuseError(f"{kind[:-1]} {name!r} makes a {type(made).__name__} without {' and '.join(lacking)}")
+    return made
 
 
 def describe(kind: Kind, name: str) -> str:

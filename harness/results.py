@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pandas.api.types import pandas_dtype
 
 from harness.errors import MisuseError, RunFolderError
 from harness.files import write_atomic
 from harness.run import journal
-from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, TRIAL_COLUMNS
+from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, REAL, TEXT, TRIAL_COLUMNS
 from harness.run.folder import RunFolder
-from harness.run.runner import make_plan
+from harness.run.runner import plan_trials
+from harness.run.surroundings import read_environment
+from harness.run.tables import ARROW, read_table
+from harness.run.validity import judge
 from harness.suite.load import load_suite
+
+# A row without one of these tells of nothing.
+REQUIRED = ("trial_id", "dataset", "pipeline", "family", "n_train", "seed", "device", "status")
 
 
 @dataclass(frozen=True)
@@ -63,13 +73,18 @@ def load_results(path: str | Path) -> Results:
     if folder.journal.exists():
         trials, epochs = _from_journal(folder)
     elif folder.trials.exists() and folder.epochs.exists():
-        trials, epochs = (_typed(_read_parquet(file), columns) for file, columns in tables(folder))
+        trials, epochs = (_as_frame(read_table(file, columns), columns) for file, columns in tables(folder))
+        for name in REQUIRED:
+            if trials[name].isna().any() or (name == "n_train" and trials[name].lt(1).any()):
+                raise RunFolderError(f"{folder.trials}: not a table of a run: {name} is not known in every row")
+        if trials["trial_id"].duplicated().any():
+            raise RunFolderError(f"{folder.trials}: not a table of a run: it has two rows of one trial")
     else:
         raise RunFolderError(
             f"{path}: not a run folder: it holds neither journal.jsonl nor trials.parquet and epochs.parquet"
         )
     name = str(trials["suite"].iloc[0]) if len(trials) else folder.path.name
-    return Results(trials, epochs, _read_environment(folder), name)
+    return Results(trials, epochs, read_environment(folder.environment), name)
 
 
 def save_tables(results: Results, folder: RunFolder) -> None:
@@ -84,22 +99,98 @@ def tables(folder: RunFolder) -> tuple[tuple[Path, dict[str, str]], tuple[Path, 
 
 
 def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
-    entries = {entry.row["trial_id"]: entry for entry in journal.read(folder.journal).entries}
+    """Both tables, column by column: no more than a chunk of rows is in memory as Python objects."""
     suite = load_suite(str(folder.suite), check=False).suite
-    rows: list[dict[str, Any]] = []
-    epochs: list[dict[str, Any]] = []
-    for trial in make_plan(suite, None).trials:
-        waiting = {"status": "interrupted", "message": "not run yet; run the same command again to resume"}
-        entry = entries.get(trial.id)
-        # The plan's names stand above the journal's: a renamed pipeline keeps its rows.
-        row = (entry.row if entry else waiting) | trial.identity() | {"suite": suite.suite}
-        rows.append(row)
-        if entry:
-            epochs += [{**{key: row[key] for key in EPOCH_IDENTITY}, **values} for values in entry.epochs]
-    frame = _typed(pd.DataFrame(rows), TRIAL_COLUMNS)
+    planned, _ = plan_trials(suite, None)
+    places = {trial.id: place for place, trial in enumerate(planned)}
+    # The plan's names stand above the journal's: a renamed pipeline keeps its rows.
+    identity = {name: TRIAL_COLUMNS[name] for name in planned[0].identity()}
+    names = Columns(identity)
+    for trial in planned:
+        names.add(trial.identity())
+    rows = Columns({name: kind for name, kind in TRIAL_COLUMNS.items() if name not in identity})
+    epochs = Columns({name: kind for name, kind in EPOCH_COLUMNS.items() if name not in EPOCH_IDENTITY})
+    # Of several rows of a trial the last counts.
+    row_of = np.full(len(planned), -1, np.int64)
+    owners = array("q")
+    for entry, _ in journal.stream(folder.journal):
+        place = places.get(entry.row["trial_id"])
+        if place is None:
+            continue
+        row_of[place] = rows.length
+        for epoch in entry.epochs:
+            epochs.add(epoch)
+            owners.append(rows.length)
+        rows.add(entry.row)
+    owner = np.full(rows.length, -1, np.int64)
+    owner[row_of[row_of >= 0]] = np.flatnonzero(row_of >= 0)
+    of_epoch = owner[np.frombuffer(owners, np.int64)] if owners else np.empty(0, np.int64)
+    kept = np.argsort(of_epoch, kind="stable")[int(np.count_nonzero(of_epoch < 0)) :]
+    histories = names.take(of_epoch[kept], EPOCH_IDENTITY) | epochs.take(kept)
+    waiting = row_of < 0
+    columns = names.take(np.arange(len(planned))) | rows.take(row_of)
+    frame = pd.DataFrame({name: columns.pop(name) for name in TRIAL_COLUMNS})
+    frame["suite"] = suite.suite
+    frame.loc[waiting, ["status", "message"]] = ["interrupted", "not run yet; run the same command again to resume"]
     frame["train_s"] = frame["fit_s"] + frame["features_s"].fillna(0.0)
     frame["peak_bytes"] = frame[[f"{phase}_peak_bytes" for phase in PHASES]].max(axis=1)
-    return _typed(frame, TRIAL_COLUMNS), _typed(pd.DataFrame(epochs), EPOCH_COLUMNS)
+    frame[["timing_valid", "timing_note"]] = judge(frame)
+    return _typed(frame, TRIAL_COLUMNS), pd.DataFrame({name: histories.pop(name) for name in EPOCH_COLUMNS})
+
+
+class Columns:
+    """Rows that come one by one, kept as typed columns.
+
+    Parameters
+    ----------
+    kinds
+        Types by column name, as in `harness.run.columns`; what else a row holds is left out. That values fit them is
+        the journal's care.
+    """
+
+    CHUNK = 2048
+
+    def __init__(self, kinds: Mapping[str, str]) -> None:
+        self.kinds = kinds
+        self.length = 0
+        self.waiting: list[Mapping[str, Any]] = []
+        self.chunks: dict[str, list[pa.Array]] = {name: [] for name in kinds}
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take in a row."""
+        self.waiting.append(row)
+        self.length += 1
+        if len(self.waiting) == self.CHUNK:
+            self.pack()
+
+    def pack(self) -> None:
+        """Turn the rows that wait into columns."""
+        for name, kind in self.kinds.items():
+            values = [row.get(name) for row in self.waiting]
+            try:
+                chunk = pa.array(values, ARROW[kind])
+            except (pa.ArrowInvalid, UnicodeEncodeError):
+                # A whole number beyond 2**53 in a column of real ones, or half of a surrogate pair.
+                chunk = pa.array([_forced(value, kind) for value in values], ARROW[kind])
+            self.chunks[name].append(chunk)
+        self.waiting.clear()
+
+    def take(self, order: NDArray[np.int64], names: Iterable[str] | None = None) -> dict[str, Any]:
+        """Columns as pandas arrays, the rows in that order; where it says -1, the cells are empty."""
+        if self.waiting:
+            self.pack()
+        indices = pa.array(order, mask=order < 0)
+        taken = {}
+        for name in self.kinds if names is None else names:
+            column = pa.chunked_array(self.chunks[name], ARROW[self.kinds[name]]).take(indices)
+            taken[name] = _as_pandas(column, self.kinds[name])
+        return taken
+
+
+def _forced(value: Any, kind: str) -> Any:
+    if value is None:
+        return None
+    return float(value) if kind == REAL else str(value).encode(errors="replace").decode()
 
 
 def _typed(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
@@ -107,23 +198,19 @@ def _typed(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     return frame.reindex(columns=list(columns)).astype(columns)
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunFolderError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
+def _as_frame(table: pa.Table, columns: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({name: _as_pandas(table.column(name), kind) for name, kind in columns.items()})
 
 
-def _read_environment(folder: RunFolder) -> dict[str, Any]:
-    try:
-        values = json.loads(folder.environment.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{folder.environment}: cannot be read: {error}") from None
-    if not isinstance(values, dict):
-        raise RunFolderError(f"{folder.environment}: expected a JSON object")
-    return values
+# But line ends and tabs: what a terminal obeys. No run writes it (see `harness.run.logs`); a file from elsewhere may.
+CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x{9f}]"
+
+
+def _as_pandas(column: pa.ChunkedArray, kind: str) -> Any:
+    if kind == TEXT:
+        column = pc.replace_substring_regex(column, CONTROLS, "")
+    dtype: Any = pandas_dtype(kind)
+    return column.to_numpy() if kind == REAL else dtype.__from_arrow__(column)
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

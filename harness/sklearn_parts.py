@@ -26,6 +26,31 @@ EXAMPLES: dict[Role, str] = {
     "transformer": "sklearn.preprocessing.StandardScaler",
     "estimator": "sklearn.svm.SVC",
 }
+# Classifiers that an accelerator has under the same name; of those under `array_api`, the ones that the installed
+# scikit-learn says it can compute on arrays of any library.
+ACCELERATED: dict[str, tuple[str, ...]] = {
+    "sklearnex": (
+        "sklearn.ensemble.ExtraTreesClassifier",
+        "sklearn.ensemble.RandomForestClassifier",
+        "sklearn.linear_model.LogisticRegression",
+        "sklearn.neighbors.KNeighborsClassifier",
+        "sklearn.svm.NuSVC",
+        "sklearn.svm.SVC",
+    ),
+    "array_api": (
+        "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+        "sklearn.linear_model.LogisticRegression",
+        "sklearn.linear_model.RidgeClassifierCV",
+        "sklearn.naive_bayes.GaussianNB",
+    ),
+    "cuml": (
+        "sklearn.ensemble.RandomForestClassifier",
+        "sklearn.linear_model.LogisticRegression",
+        "sklearn.naive_bayes.GaussianNB",
+        "sklearn.neighbors.KNeighborsClassifier",
+        "sklearn.svm.SVC",
+    ),
+}
 
 
 def resolve(name: str, role: Role) -> type[BaseEstimator]:
@@ -80,6 +105,37 @@ def check(name: str, params: Mapping[str, Any], role: Role) -> list[str]:
     return problems
 
 
+def check_accelerator(name: str, params: Mapping[str, Any], accelerator: str) -> str | None:
+    """Why an accelerator cannot compute a classifier, in one line; None where it can.
+
+    Tells the same on every machine, whether or not the accelerator is installed. A name or parameter that is itself
+    wrong is left to `check`.
+
+    Parameters
+    ----------
+    name, params
+        The classifier, such as `sklearn.svm.SVC`.
+    accelerator
+        `none`, `sklearnex`, `array_api` or `cuml`.
+    """
+    short = name.rpartition(".")[2]
+    if accelerator == "none" or (accelerator == "array_api" and check(name, params, "classifier")):
+        return None
+    known = ACCELERATED[accelerator]
+    if accelerator == "array_api":
+        if _takes_arrays(name, params):
+            return None
+        known = tuple(one for one in known if _takes_arrays(one, {}))
+        problem = (
+            f"scikit-learn has no array API support for {short} with these parameters; with the defaults it has it for"
+        )
+    elif name in known:
+        return None
+    else:
+        problem = f"{accelerator} has no {short}; it has"
+    return f"{problem} {', '.join(one.rpartition('.')[2] for one in known)}"
+
+
 def build(name: str, params: Mapping[str, Any], seed: int, role: Role) -> BaseEstimator:
     """Make the estimator, not yet fitted.
 
@@ -107,7 +163,9 @@ def _prepare(found: type[BaseEstimator], key: str, value: Any, seed: int) -> Any
     """Turn what YAML can say into what the parameter takes."""
     constraints = getattr(found, "_parameter_constraints", {}).get(key, ())
     # YAML has no tuples, and `feature_range` or `quantile_range` take nothing else.
-    if isinstance(value, list) and tuple in constraints and "array-like" not in constraints and list not in constraints:
+    # What scikit-learn does not validate has a word ("no_validation") in place of a list.
+    listed = isinstance(value, list) and isinstance(constraints, list)
+    if listed and tuple in constraints and "array-like" not in constraints and list not in constraints:
         return tuple(value)
     return _build_nested(value, seed)
 
@@ -163,7 +221,11 @@ def _public_class(name: str) -> type[BaseEstimator] | None:
         module = importlib.import_module(".".join((package, *modules)))
     except ModuleNotFoundError:
         return None
-    found = getattr(module, attribute, None) if _is_public(module, attribute) else None
+    try:
+        found = getattr(module, attribute, None) if _is_public(module, attribute) else None
+    except ImportError:
+        # An experimental class, such as HalvingGridSearchCV, which asks for another import first.
+        return None
     usable = inspect.isclass(found) and issubclass(found, BaseEstimator) and not inspect.isabstract(found)
     return found if usable else None
 
@@ -185,7 +247,18 @@ def _may_be(found: type[BaseEstimator], role: Role) -> bool:
 def _is_classifier(estimator: BaseEstimator) -> bool:
     from sklearn.base import is_classifier
 
-    return bool(is_classifier(estimator))
+    try:
+        return bool(is_classifier(estimator))
+    except AttributeError:
+        # What a meta-estimator is depends on the estimator inside; here it has none.
+        return False
+
+
+def _takes_arrays(name: str, params: Mapping[str, Any]) -> bool:
+    """Whether scikit-learn says that a class takes arrays of any library (https://data-apis.org/array-api)."""
+    from sklearn.utils import get_tags
+
+    return bool(get_tags(_make(name, params, 0, "classifier")).array_api_support)
 
 
 def _is_required(parameter: inspect.Parameter) -> bool:

@@ -10,6 +10,8 @@ import typer
 
 from harness import registry
 from harness.cli import app
+from harness.run.columns import TRIAL_COLUMNS
+from harness.run.record import STATUSES
 from harness.suite.load import parse_suite, shipped_suites
 from harness.suite.model import Suite, TrainSpec
 
@@ -67,3 +69,9 @@ def test_the_contributors_plugin_works(tmp_path: Path) -> None:
     finally:
         registry.REGISTERED["networks"].clear()
         registry.parameters.cache_clear()
+
+
+def test_every_column_and_status_is_told() -> None:
+    text = (ROOT / "docs" / "measurement.md").read_text()
+    for name in (*TRIAL_COLUMNS, *STATUSES):
+        assert f"`{name}`" in text, name

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from harness.results import export, save_tables
 from harness.run.columns import EPOCH_COLUMNS, TRIAL_COLUMNS
 from harness.run.executor import InProcessExecutor
 from harness.run.folder import RunFolder
+from harness.run.journal import encode, read
 from harness.run.progress import ProgressDisplay
 from harness.run.runner import run_suite
 from harness.suite.load import LoadedSuite, parse_suite
@@ -60,6 +62,21 @@ def test_derived_columns(folder: RunFolder) -> None:
     assert (ok["peak_bytes"] >= ok["fit_peak_bytes"]).all()
 
 
+def test_times_are_judged_when_a_journal_is_loaded(folder: RunFolder, tmp_path: Path) -> None:
+    shutil.copytree(folder.path, tmp_path / "run")
+    (tmp_path / "run" / "journal.jsonl").unlink()
+    entries = read(folder.journal).entries
+    timed = [entry.row for entry in entries if entry.row["status"] == "ok"]
+    for row in timed:
+        row["busy_others"] = 0.0
+    timed[0]["busy_others"] = 1.5
+    (tmp_path / "run" / "journal.jsonl").write_bytes(b"".join(map(encode, entries)))
+    trials = load_results(tmp_path / "run").trials.set_index("trial_id")
+    assert trials["timing_valid"].value_counts().to_dict() == {True: 3, False: 1}
+    assert trials.loc[timed[0]["trial_id"], "timing_note"] == "other processes kept 1.50 cores busy"
+    assert trials.query("status == 'skipped'")["timing_valid"].isna().all()
+
+
 def test_epochs_belong_to_their_trials(folder: RunFolder) -> None:
     results = load_results(folder.path)
     deep = results.trials.query("status == 'ok' and family == 'deep'")
@@ -96,7 +113,7 @@ def test_what_is_no_run_folder_is_told(tmp_path: Path) -> None:
         load_results(tmp_path)
     for name in ("trials.parquet", "epochs.parquet"):
         (tmp_path / name).write_bytes(b"PAR1 no")
-    with pytest.raises(RunFolderError, match=r"trials\.parquet: not a readable Parquet file"):
+    with pytest.raises(RunFolderError, match=r"trials\.parquet: not a readable table of a run"):
         load_results(tmp_path)
     with pytest.raises(MisuseError, match="unknown format 'xls'"):
         export(pd.DataFrame(), "xls")

@@ -22,8 +22,8 @@ its parts are, `refuted` if all are, `not measured` if one of them is not measur
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import pandas as pd
@@ -33,6 +33,7 @@ from harness.analysis.frames import complete
 from harness.analysis.hardware import Costs, Reached, Way, cost_to_target, gpu_speed_up
 from harness.analysis.improvement import LastSlope, last_slope
 from harness.analysis.intervals import NOTHING, Interval
+from harness.analysis.timing import repeats_of
 
 Verdict: TypeAlias = Literal["supported", "refuted", "mixed", "not measured"]
 Unit: TypeAlias = Literal["times", "points", "slope"]
@@ -104,6 +105,22 @@ def claims(trials: pd.DataFrame) -> tuple[Claim, ...]:
         One row per trial, as `harness.load_results` gives them.
     """
     frame = complete(trials)
+    repeats = repeats_of(frame)
+    return tuple(_with_repeats(claim, repeats) for claim in _judge(frame))
+
+
+def _with_repeats(claim: Claim, repeats: Mapping[str, tuple[str, ...]]) -> Claim:
+    """Name all repeats of a trial where one row stood for them."""
+    if not repeats:
+        return claim
+    parts = [
+        replace(part, trial_ids=tuple(dict.fromkeys(one for id_ in part.trial_ids for one in repeats.get(id_, (id_,)))))
+        for part in claim.parts
+    ]
+    return replace(claim, parts=tuple(parts))
+
+
+def _judge(frame: pd.DataFrame) -> tuple[Claim, ...]:
     return (
         hardware(frame),
         data_need(frame),
@@ -163,7 +180,7 @@ def hardware(trials: pd.DataFrame) -> Claim:
         verdict,
         sentence,
         tuple(parts),
-        tuple(_reached(entry) for entry in costs.reached) if costs else (),
+        (*map(_reached, costs.reached), *costs.caveats) if costs else (),
     )
 
 
@@ -199,7 +216,7 @@ def _gpu(trials: pd.DataFrame) -> Part:
     statement = "Deep training is faster on the GPU: CPU / GPU seconds are above 1"
     speed_up = gpu_speed_up(trials, "deep")
     if speed_up is None:
-        reason = "no deep trial was completed on a CPU and on a GPU alike"
+        reason = "no deep trial was completed on the CPU and on the GPU of one machine"
         return Part(statement, "not measured", NOTHING, "times", reason, reason, decides=False)
     return Part(
         statement,

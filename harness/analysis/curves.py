@@ -12,18 +12,20 @@ from scipy import stats
 
 from harness.analysis.frames import ok
 from harness.analysis.intervals import LEVEL, Interval, t_interval
+from harness.analysis.timing import one_per_seed
 
 MIN_SIZES = 3
 LINE = ["dataset", "label", "family"]
 
 
 def over_seeds(trials: pd.DataFrame, metric: str, *, log: bool = False) -> pd.DataFrame:
-    """Mean of a metric with its t interval over seeds.
+    """Mean of a metric with its t interval over seeds; repeats of a seed count once, by their median.
 
     Parameters
     ----------
     trials : DataFrame
-        As `frames.complete` gives it; rows that are not ok, and unmeasured values, are left out.
+        As `frames.complete` gives it, or `timing.comparable` where the metric is a time; rows that are not ok, and
+        unmeasured values, are left out.
     metric : str
         A numeric column.
     log : bool
@@ -36,7 +38,7 @@ def over_seeds(trials: pd.DataFrame, metric: str, *, log: bool = False) -> pd.Da
         `high` (NaN ends with one seed).
     """
     rows = []
-    measured = ok(trials).dropna(subset=[metric])
+    measured = one_per_seed(ok(trials)).dropna(subset=[metric])
     if log:
         measured = measured[measured[metric] > 0]
     for key, group in measured.groupby([*LINE, "n_train"], sort=True):
@@ -81,7 +83,7 @@ def power_law(n: ArrayLike, y: ArrayLike) -> PowerLaw | None:
 def exponents(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The power law of a metric for every line that has three sizes: `exponent`, `low`, `high`, `constant`, `sizes`."""
     rows = []
-    for key, group in ok(trials).groupby(LINE, sort=True):
+    for key, group in one_per_seed(ok(trials)).groupby(LINE, sort=True):
         law = power_law(group["n_train"], group[metric])
         if law is not None:
             rows.append((*key, metric, *law.exponent, law.constant, law.sizes))

@@ -20,6 +20,7 @@ from harness.analysis.intervals import (
     resamples,
     t_interval,
 )
+from harness.analysis.timing import one_per_seed
 
 DRAWS = 2000
 HALVES = ("accuracy_half_a", "accuracy_half_b")
@@ -66,7 +67,7 @@ def cross_fit(half_a: Floats, half_b: Floats, positions: NDArray[np.intp]) -> Cr
 
 
 def contenders(trials: pd.DataFrame) -> pd.DataFrame:
-    """The ok trials of pipelines that may be called the best of their family at a size.
+    """The ok trials, one for each seed, of pipelines that may be called the best of their family at a size.
 
     A pipeline that diverged there with any seed may not: the seeds that survived would flatter it. Nor may one that
     completed fewer than half as many seeds as the most complete of its family: it could win by a lucky seed. A
@@ -74,7 +75,7 @@ def contenders(trials: pd.DataFrame) -> pd.DataFrame:
     """
     where = ["dataset", "family", "n_train"]
     diverged = trials[trials["status"] == "diverged"].set_index([*where, "pipeline"]).index
-    rows = ok(trials).dropna(subset=list(HALVES))
+    rows = one_per_seed(ok(trials)).dropna(subset=list(HALVES))
     rows = rows[~rows.set_index([*where, "pipeline"]).index.isin(diverged)]
     count = rows.groupby([*where, "pipeline"])["seed"].transform("nunique")
     most = count.groupby([rows[column] for column in where]).transform("max")

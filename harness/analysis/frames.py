@@ -9,11 +9,21 @@ from harness.errors import MisuseError
 IDENTITY = ("trial_id", "dataset", "pipeline", "family", "n_train", "seed", "device", "status")
 TEXT = (
     "trial_id", "suite", "dataset", "pipeline", "family", "features", "model", "optimizer", "device", "backend",
-    "status", "phase", "message", "log", "memory_method", "machine",
+    "accelerator", "precision", "status", "phase", "message", "log", "memory_method", "memory_limit_method",
+    "energy_source", "machine", "timing_note",
+)  # fmt: skip
+# What other processes on the machine, or another machine, would change.
+TIMES = (
+    "spawn_s", "import_s", "load_s", "features_s", "fit_s", "predict_s", "build_s", "first_step_s", "step_s", "train_s",
+    "total_s", "latency_p50_s", "latency_p95_s", "latency_p99_s", "throughput", "features_energy_j", "fit_energy_j",
+    "predict_energy_j", "idle_w",
+)  # fmt: skip
+MEMORY = (
+    "peak_bytes", "base_bytes", "children_peak_bytes", "gpu_peak_bytes", "gpu_process_bytes", "model_bytes",
 )  # fmt: skip
 NUMBERS = (
-    "learning_rate", "accuracy", "accuracy_half_a", "accuracy_half_b", "n_test", "features_s", "fit_s", "predict_s",
-    "train_s", "peak_bytes", "base_bytes", "n_parameters",
+    "learning_rate", "accuracy", "accuracy_half_a", "accuracy_half_b", "balanced_accuracy", "f1_macro", "log_loss",
+    "n_test", *TIMES, *MEMORY, "latency_calls", "n_parameters", "load_1m", "calibration_s", "busy_others", "gpu_others",
 )  # fmt: skip
 EPOCH_TEXT = ("trial_id", "dataset", "pipeline", "model", "optimizer")
 EPOCH_NUMBERS = ("n_train", "seed", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -23,8 +33,9 @@ FAMILIES = ("traditional", "hybrid", "deep")
 def complete(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials with every column that the analysis reads, and a `label` that tells lines of a figure apart.
 
-    Text that was not recorded becomes `""`, a number that was not measured becomes NaN. The label is the pipeline's
-    name; where one pipeline completed on several devices or backends, they are added to it.
+    Text that was not recorded becomes `""`, a number that was not measured becomes NaN; `timing_valid` is empty where
+    it was not checked, `repeat` 0 where nothing was repeated. The label is the pipeline's name; where one pipeline
+    completed on several devices or backends, they are added to it.
 
     Raises
     ------
@@ -41,6 +52,8 @@ def complete(trials: pd.DataFrame) -> pd.DataFrame:
     for column in ("n_train", "seed"):
         values = trials[column] if column in trials.columns else pd.Series(dtype=float, index=trials.index)
         frame[column] = pd.to_numeric(values).astype("int64")
+    frame["repeat"] = pd.to_numeric(_column(trials, "repeat")).fillna(0).astype("int64")
+    frame["timing_valid"] = _flag(_column(trials, "timing_valid"))
     frame["label"] = frame["pipeline"]
     for column in ("device", "backend"):
         ran = ok(frame).groupby("pipeline")[column].nunique()
@@ -70,9 +83,17 @@ def lines_of(trials: pd.DataFrame) -> tuple[tuple[str, str], ...]:
 def _typed(source: pd.DataFrame, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
     columns: dict[str, pd.Series] = {}
     for column in text:
-        values = source[column] if column in source.columns else pd.Series(None, index=source.index, dtype=object)
-        columns[column] = values.astype(object).where(values.notna(), "").astype(str)
+        values = _column(source, column).astype(object)
+        columns[column] = values.where(values.notna(), "").astype(str)
     for column in numbers:
-        values = source[column] if column in source.columns else pd.Series(None, index=source.index, dtype=float)
-        columns[column] = pd.to_numeric(values, errors="coerce").astype(float)
+        columns[column] = pd.to_numeric(_column(source, column), errors="coerce").astype(float)
     return pd.DataFrame(columns, index=source.index)
+
+
+def _column(source: pd.DataFrame, name: str) -> pd.Series:
+    return source[name] if name in source.columns else pd.Series(None, index=source.index, dtype=object)
+
+
+def _flag(values: pd.Series) -> pd.Series:
+    """Yes, no or empty; from a CSV file they come as words where some are empty."""
+    return values.astype(object).map({True: True, False: False, "True": True, "False": False}).astype("boolean")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.analysis.families import HALVES, contenders
 from harness.analysis.frames import ok
 from harness.analysis.intervals import Floats, Interval, in_order, mean_known, percentile, resamples, t_interval
+from harness.analysis.timing import comparable, one_per_seed, undisturbed
 
 DRAWS = 2000
 
@@ -37,13 +38,17 @@ class Reached(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """Deep over traditional on the CPU at a common target accuracy, geometric means over datasets."""
+    """Deep over traditional on the CPU at a common target accuracy, geometric means over datasets.
+
+    `caveats` say what was left out of the times, or not checked.
+    """
 
     seconds: Interval
     memory: Interval
     seeds: int
     reached: tuple[Reached, ...]
     trial_ids: tuple[str, ...]
+    caveats: tuple[str, ...] = ()
 
 
 class _Table(NamedTuple):
@@ -66,21 +71,27 @@ def cost_to_target(trials: pd.DataFrame) -> Costs | None:
     Regression Trees, section 3.4.3: where a curve is flat, chance decides which of its sizes is highest, and the
     family that levels off would pay for the larger ones.) Target and pairs are chosen on one half of the test images
     and then on the other, and the two ratios averaged geometrically. The interval is a percentile bootstrap over
-    seeds that makes every choice anew.
+    seeds that makes every choice anew. Seconds and bytes are those of one machine, the one with the most trials of
+    each dataset, and seconds those of undisturbed trials as far as there are any (`timing.comparable`).
 
     Returns
     -------
     Costs or None
         None where no dataset has ok CPU trials of both families. The interval's ends are NaN with one seed.
     """
-    rows = contenders(trials[(trials["device"] == "cpu") & trials["family"].isin(("traditional", "deep"))])
-    rows = rows[(rows["train_s"] > 0) & (rows["n_test"] > 0)]
+    cpu = trials[(trials["device"] == "cpu") & trials["family"].isin(("traditional", "deep"))]
     values: list[Floats] = []
     draws: list[Floats] = []
     reached: list[Reached] = []
     used: list[str] = []
     seeds_of: list[int] = []
-    for dataset, group in rows.groupby("dataset", sort=True):
+    caveats: list[str] = []
+    for dataset, of_dataset in cpu.groupby("dataset", sort=True):
+        times = comparable(of_dataset)
+        group = contenders(times.rows)
+        group = group[~(group["train_s"] <= 0) & (group["n_test"] > 0)]
+        timed = group["train_s"].notna().groupby([group["pipeline"], group["n_train"]]).transform("any")
+        group = group[timed]
         if group["family"].nunique() < 2:
             continue
         seeds = sorted(set(group["seed"]))
@@ -89,6 +100,7 @@ def cost_to_target(trials: pd.DataFrame) -> Costs | None:
         draws.append(_ratios(ways, resamples(len(seeds), DRAWS, seed=len(draws))))
         reached += [_reached(str(dataset), ways, half) for half in (0, 1)]
         used += list(group["trial_id"])
+        caveats += [f"{dataset}: {caveat}" for caveat in times.caveats]
         seeds_of.append(len(seeds))
     if not values:
         return None
@@ -96,7 +108,7 @@ def cost_to_target(trials: pd.DataFrame) -> Costs | None:
     if min(seeds_of) < 2:
         drawn = np.full_like(drawn, math.nan)
     intervals = [percentile(float(value[i]), drawn[i]).map(np.exp) for i in (0, 1)]
-    return Costs(intervals[0], intervals[1], min(seeds_of), tuple(reached), tuple(used))
+    return Costs(intervals[0], intervals[1], min(seeds_of), tuple(reached), tuple(used), tuple(caveats))
 
 
 def _table(rows: pd.DataFrame, family: str, seeds: list[int]) -> _Table:
@@ -125,7 +137,10 @@ def _choose(ways: list[_Table], half: int, positions: NDArray[np.intp]) -> tuple
     chosen = []
     for way, of_way in zip(ways, accuracy, strict=True):
         seconds = np.nan_to_num(mean_known(way.train_s[:, positions], axis=2), nan=math.inf)
-        chosen.append(np.argmin(np.where(of_way >= target - short, seconds, math.inf), axis=0).astype(np.intp))
+        costs = np.where(of_way >= target - short, seconds, math.inf)
+        # A draw can hold only seeds whose times were left out; its most accurate pair then gives NaN, not a wrong time.
+        untimed = np.isinf(costs.min(axis=0))
+        chosen.append(np.where(untimed, of_way.argmax(axis=0), costs.argmin(axis=0)).astype(np.intp))
     return target, chosen
 
 
@@ -154,7 +169,7 @@ def _reached(dataset: str, ways: list[_Table], half: int) -> Reached:
 
 
 class SpeedUp(NamedTuple):
-    """CPU seconds over GPU seconds of one family: geometric mean over the same pipelines, sizes and seeds."""
+    """CPU seconds over GPU seconds of one family: geometric mean over the same pipelines, sizes, seeds and machines."""
 
     family: str
     train: Interval
@@ -165,10 +180,12 @@ class SpeedUp(NamedTuple):
 def gpu_speed_up(trials: pd.DataFrame, family: str) -> SpeedUp | None:
     """How much faster the GPU is, from trials ok on both devices; t interval over seeds on the logarithms.
 
-    None where no trial of the family ended well on both.
+    Both trials of a pair ran on the same machine, and disturbed ones are left out where others of their kind are not.
+    None where no trial of the family ended well on both devices of one machine.
     """
-    rows = ok(trials)[ok(trials)["family"] == family]
-    key = ["dataset", "pipeline", "backend", "n_train", "seed"]
+    rows = ok(undisturbed(trials[trials["family"] == family])[0])
+    rows = one_per_seed(rows, by_machine=True).dropna(subset=["train_s"])
+    key = ["dataset", "pipeline", "backend", "n_train", "seed", "machine"]
     both = rows[rows["device"] == "cpu"].merge(rows[rows["device"] == "gpu"], on=key, suffixes=("_cpu", "_gpu"))
     if both.empty:
         return None

@@ -80,7 +80,7 @@ class FashionMnist:
             if (counts != len(y) // len(GARMENTS)).any():
                 raise DataError(
                     f"{npz.find(FASHION_MNIST, home)}: y_{part} has {counts.tolist()} images per class; "
-                    f"expected {len(y) // len(GARMENTS)} of each, replace or remove the file"
+                    f"expected {len(y) // len(GARMENTS)} of each; replace or remove the file"
                 )
         return data
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from harness.measure import host, noise
 from harness.measure.devices import gpus
 
 PACKAGES = (
@@ -56,6 +57,10 @@ def environment(defaults: Mapping[str, str] | None = None) -> dict[str, Any]:
         "cpu": cpu_name(),
         "cores": usable_cores(),
         "physical_cores": psutil.cpu_count(logical=False),
+        "cpu_limit": host.cpu_limit(),
+        "caches": host.caches(),
+        "governors": noise.governors(),
+        "clock_source": host.clock_source(),
         "ram_bytes": psutil.virtual_memory().total,
         "gpu": [card._asdict() for card in cards],
         "driver": cards[0].driver if cards else None,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import Any
 
 import numpy as np
+
+from harness.models.accelerated import Accelerated
 
 LEARNED = (
     "coef_", "intercept_", "coefs_", "intercepts_",  # linear models, discriminants, perceptrons
@@ -27,18 +31,22 @@ def n_parameters(estimator: Any) -> int | None:
     linear, naive Bayes, perceptron, PCA     coefficients, intercepts, means and so on (`LEARNED`)
     pipeline                                 the sum over its steps; a transformer with none of these counts as 0
     search                                   the best estimator
+    accelerated                              as scikit-learn's own
     ======================================== =====================================================================
 
     Parameters
     ----------
     estimator
-        A fitted scikit-learn estimator, or a fitted `NetworkClassifier`.
+        A fitted scikit-learn estimator, accelerated or not, or a fitted `NetworkClassifier`.
 
     Returns
     -------
     int or None
         None for an estimator that this table does not cover.
     """
+    if isinstance(estimator, Accelerated):
+        # A copy, because asking a forest of sklearnex for its trees makes it keep them, which doubles its size.
+        return n_parameters(copy.copy(estimator.estimator_))
     if hasattr(estimator, "n_parameters_"):
         return int(estimator.n_parameters_)
     if hasattr(estimator, "best_estimator_"):
@@ -54,6 +62,8 @@ def n_parameters(estimator: Any) -> int | None:
         return int(2 * (tree.node_count - tree.n_leaves) + tree.n_leaves * tree.value[0].size)
     if hasattr(estimator, "support_vectors_"):
         return _size(estimator, ("support_vectors_", "dual_coef_", "intercept_"))
+    if hasattr(estimator, "support_"):
+        return None  # cuML tells which images support a machine of several classes, but not their vectors.
     if hasattr(estimator, "n_samples_fit_"):
         return int(estimator.n_samples_fit_ * (estimator.n_features_in_ + 1))
     return _size(estimator, LEARNED) or None
@@ -73,4 +83,5 @@ def _total(ensemble: Any) -> int | None:
 def _size(estimator: Any, names: tuple[str, ...]) -> int:
     """Numbers held in those of the attributes that are there, each an array or a list of arrays."""
     held = [getattr(estimator, name) for name in names if getattr(estimator, name, None) is not None]
-    return sum(int(np.size(array)) for value in held for array in (value if isinstance(value, list) else [value]))
+    arrays = [array for value in held for array in (value if isinstance(value, list) else [value])]
+    return sum(math.prod(np.shape(array)) for array in arrays)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from harness.data.subsets import validation_split
-from harness.errors import DivergedError
+from harness.errors import DivergedError, TrialError
+from harness.models import defaults
+from harness.models.clock import StepClock
+from harness.models.forward import forward
+from harness.models.steps import planned
 from harness.registry import build
 
 if TYPE_CHECKING:
@@ -38,6 +43,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Number of outputs, whether or not a small subset holds an image of every class; labels are 0 to n_classes - 1.
     seed
         Of the weights, the order of the images, dropout and the validation part.
+    device
+        `cpu` or `gpu`: whose defaults of precision and compilation apply where `train` says nothing. Where the network
+        is computed is the backend's choice, made when it is imported.
     on_epoch
         Called with each row of `epochs_` as soon as the epoch ends.
 
@@ -51,11 +59,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Per epoch: `epoch` (from 1), `loss` and `accuracy` (means over the epoch, while the weights change and with
         dropout), `val_loss` and `val_accuracy` (after the epoch; NaN without a validation part), `learning_rate` (of
         the epoch's first step), `seconds` (since training began, building not counted).
+    precision_, jit_compile_
+        The dtype policy of the layers, and whether the training function is compiled; see `harness.models.defaults`.
     build_s_ : float
         Seconds for building and compiling the network.
     first_step_s_ : float
         Seconds for the first call of the training function, which traces and compiles it. It makes
         `train.steps_per_execution` gradient steps.
+    step_s_ : float or None
+        Mean seconds of a gradient step in the steady state; see `harness.models.clock.StepClock.step_s`.
     n_parameters_ : int
         All weights of the network, the moving averages of batch normalisation included.
     learning_rate_ : float
@@ -70,6 +82,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         train: TrainSpec,
         n_classes: int,
         seed: int,
+        device: str = "cpu",
         on_epoch: Callable[[dict[str, float]], None] | None = None,
     ) -> None:
         self.network = network
@@ -77,6 +90,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.train = train
         self.n_classes = n_classes
         self.seed = seed
+        self.device = device
         self.on_epoch = on_epoch
 
     def fit(self, images: NDArray[np.uint8], y: NDArray[np.int64]) -> Self:
@@ -93,10 +107,16 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         DivergedError
             If an epoch's loss is NaN or infinite; `epochs_` holds the epochs up to that one.
+        TrialError
+            If the backend cannot train as asked.
         """
         import keras
 
         started = time.perf_counter()
+        backend = keras.backend.backend()
+        if told := defaults.refused(self.train, backend):
+            raise TrialError(told)
+        self.precision_, self.jit_compile_ = defaults.settings(self.train, backend, self.device)
         keras.utils.set_random_seed(self.seed)
         self.classes_ = np.arange(self.n_classes)
         self.epochs_: list[dict[str, float]] = []
@@ -110,23 +130,24 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if passes > 1:
             x, y = np.concatenate([x] * passes), np.concatenate([y] * passes)
 
-        self.model_: keras.Model = build(
-            "networks", self.network.name, self.network.params, x.shape[1:], self.n_classes
-        )
+        with dtype_policy(self.precision_):
+            self.model_: keras.Model = build(
+                "networks", self.network.name, self.network.params, x.shape[1:], self.n_classes
+            )
         optimizer = build("optimizers", self.optimizer.name, self.optimizer.params, total_steps)
         self.model_.compile(
             optimizer=optimizer,
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
             steps_per_execution=self.train.steps_per_execution,
-            # Without it Keras has JAX run every operation by itself.
-            jit_compile=bool(self.train.jit_compile) or keras.backend.backend() == "jax",
+            jit_compile=self.jit_compile_,
         )
         self.n_parameters_ = int(self.model_.count_params())
         self.learning_rate_ = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         self.build_s_ = time.perf_counter() - started
 
-        self._time_first_step()
+        steps = math.ceil(len(x) / self.train.batch_size)
+        clock = StepClock(self.model_, backend, steps, self.train.steps_per_execution)
         self.model_.fit(
             x,
             y,
@@ -136,7 +157,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             validation_batch_size=PREDICT_BATCH_SIZE,
             shuffle=True,
             verbose=0,
-            callbacks=self._callbacks(),
+            callbacks=self._callbacks(clock),
         )
         last = self.epochs_[-1]
         if not math.isfinite(last["loss"]):
@@ -168,26 +189,21 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels: NDArray[np.int64] = self.classes_[self.predict_proba(images).argmax(axis=1)]
         return labels
 
-    def _time_first_step(self) -> None:
-        """Have the next call of the model's training function timed, and no later one touched."""
-        model = self.model_
-        model.make_train_function()
-        train_function = model.train_function
+    def serve(self) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
+        """The trained network as one compiled call, from images to labels; see `harness.models.forward`."""
+        check_is_fitted(self, "model_")
+        import keras
 
-        def timed(*args: Any) -> Any:
-            started = time.perf_counter()
-            result = train_function(*args)
-            # The JAX trainer returns (logs, state), the others logs; reading the loss waits for the device.
-            logs = result[0] if isinstance(result, tuple) else result
-            float(logs["loss"])
-            self.first_step_s_ = time.perf_counter() - started
-            model.train_function = train_function
-            return result
+        call = forward(self.model_, keras.backend.backend(), self.jit_compile_)
 
-        model.train_function = timed
+        def labels(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+            found: NDArray[np.int64] = self.classes_[call(as_input(images)).argmax(axis=1)]
+            return found
 
-    def _callbacks(self) -> list[keras.callbacks.Callback]:
-        """The epoch log, and early stopping where it is asked for."""
+        return labels
+
+    def _callbacks(self, clock: StepClock) -> list[keras.callbacks.Callback]:
+        """The epoch log and clock, and early stopping where it is asked for."""
         import keras
 
         model = self.model_
@@ -197,8 +213,14 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         def epoch_begins(epoch: int, logs: dict[str, float] | None = None) -> None:
             nonlocal rate
             rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+            clock.epoch_begins()
+
+        def validation_begins(logs: dict[str, float] | None = None) -> None:
+            clock.steps_end()
 
         def epoch_ends(epoch: int, logs: dict[str, float] | None = None) -> None:
+            clock.steps_end()
+            self.first_step_s_, self.step_s_ = clock.first_step_s, clock.step_s
             row: dict[str, float] = {"epoch": epoch + 1}
             for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
                 row[name] = float((logs or {}).get(name, math.nan))
@@ -209,7 +231,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if self.on_epoch is not None:
                 self.on_epoch(row)
 
-        callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=epoch_begins, on_epoch_end=epoch_ends)]
+        callbacks = [
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=epoch_begins, on_epoch_end=epoch_ends, on_test_begin=validation_begins
+            )
+        ]
         if (stopping := self.train.early_stopping) is not None:
             callbacks.append(
                 keras.callbacks.EarlyStopping(
@@ -223,21 +249,17 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return callbacks
 
 
-def planned(n_images: int, train: TrainSpec) -> tuple[int, int]:
-    """How often one epoch passes over that many training images, and the gradient steps of all epochs.
+@contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Have layers that are made meanwhile follow a Keras dtype policy, such as `mixed_bfloat16`."""
+    import keras
 
-    Once, or as often as `train.min_steps` needs. An epoch costs Keras some 0.1 s beside its steps, so a hundred images
-    in more epochs would take many times as long as the same steps in fewer, longer ones.
-
-    Returns
-    -------
-    tuple of int
-        Passes per epoch, and gradient steps in all.
-    """
-    least = math.ceil(train.min_steps / train.epochs)
-    # The fewest passes whose images fill at least that many batches, the last of which may be small.
-    passes = max(1, train.batch_size * (least - 1) // n_images + 1)
-    return passes, train.epochs * math.ceil(n_images * passes / train.batch_size)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:

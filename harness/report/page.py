@@ -17,6 +17,8 @@ from harness.report import tables
 from harness.report.text import fixed, number, points
 
 MOST_FAILURES = 200
+# Entries of the environment that the page shows as tables or sentences of their own.
+SHOWN_APART = ("footprint", "machines", "doctor")
 
 
 class Figure(NamedTuple):
@@ -47,6 +49,15 @@ class Table(NamedTuple):
     numeric: frozenset[str] = frozenset()
 
 
+class Section(NamedTuple):
+    """A table under a heading of its own, with what is said about it; `table` may be empty."""
+
+    name: str
+    title: str
+    texts: tuple[str, ...]
+    table: Table
+
+
 class Page(NamedTuple):
     """Everything that both templates show."""
 
@@ -58,6 +69,9 @@ class Page(NamedTuple):
     exponents: Table
     families: Table
     summary: Table
+    measured: tuple[Section, ...]
+    trust: Section
+    footprints: Table
     statuses: Table
     failures: Table
     failures_left_out: int
@@ -83,8 +97,10 @@ def summary_table(trials: pd.DataFrame) -> Table:
     """`tables.summary` as text; the backend is shown where a pipeline has several."""
     frame = tables.summary(trials)
     several = bool((frame.groupby("pipeline")["backend"].nunique() > 1).any()) if len(frame) else False
+    machines = "machine" in frame.columns
     columns = ["dataset", "pipeline", "training images", "device", *(["backend"] if several else [])]
-    columns += ["seeds", "accuracy", "± 95%", "train, s", "predict, s", "peak, MiB", "parameters"]
+    columns += [*(["machine"] if machines else []), "seeds", "accuracy", "± 95%", "train, s", "predict, s", "timed"]
+    columns += ["peak, MiB", "parameters"]
     rows = [
         (
             row["dataset"],
@@ -92,17 +108,20 @@ def summary_table(trials: pd.DataFrame) -> Table:
             f"{row['n_train']:,}",
             row["device"],
             *([row["backend"]] if several else []),
+            *([row["machine"]] if machines else []),
             str(row["seeds"]) if row["seeds"] == row["planned"] else f"{row['seeds']} of {row['planned']}",
             fixed(row["accuracy"]),
             fixed(row["accuracy_half_width"]),
             number(row["train_s"]),
             number(row["predict_s"]),
+            row["timed"],
             fixed(row["peak_mib"], 0),
             fixed(row["n_parameters"], 0),
         )
         for row in frame.to_dict("records")
     ]
-    return Table(tuple(columns), tuple(rows), frozenset(columns) - {"dataset", "pipeline", "device", "backend"})
+    words = {"dataset", "pipeline", "device", "backend", "machine", "timed"}
+    return Table(tuple(columns), tuple(rows), frozenset(columns) - words)
 
 
 def families_table(frame: pd.DataFrame) -> Table:
@@ -148,21 +167,50 @@ def exponents_table(frame: pd.DataFrame, metrics: Mapping[str, str]) -> Table:
     return Table(("dataset", "pipeline", "cost", *columns[3:]), tuple(rows), frozenset(columns[3:]))
 
 
+UNITS = {"ms": "ms", "s": "s", "mib": "MiB", "j": "J", "w": "W"}
+
+
 def plain_table(frame: pd.DataFrame) -> Table:
-    """A frame of text and whole numbers as it is."""
-    numeric = frozenset(str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name]))
+    """A frame as text: whole numbers in full, others to three digits; `fit_s` is headed `fit, s`.
+
+    The column that marks disturbed times is left out where it marks none, that of backends where no pipeline has
+    several.
+    """
+    if "disturbed" in frame.columns and not pd.api.types.is_numeric_dtype(frame["disturbed"]):
+        frame = frame if frame["disturbed"].any() else frame.drop(columns="disturbed")
+    if "backend" in frame.columns and not (frame.groupby("pipeline")["backend"].nunique() > 1).any():
+        frame = frame.drop(columns="backend")
+    numeric = {str(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])}
+    whole = {str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])}
     columns = tuple(str(name) for name in frame.columns)
+
+    def cell(name: str, value: Any) -> str:
+        if name in whole:
+            return f"{value:,}"
+        return number(value) if name in numeric else str(value)
+
     rows = tuple(
-        tuple(f"{value:,}" if name in numeric else str(value) for name, value in zip(columns, row, strict=True))
+        tuple(cell(name, value) for name, value in zip(columns, row, strict=True))
         for row in frame.itertuples(index=False)
     )
-    return Table(columns, rows, numeric)
+    headings = {name: heading(name) for name in columns}
+    return Table(tuple(headings.values()), rows, frozenset(headings[name] for name in numeric))
+
+
+def heading(column: str) -> str:
+    """The name of a frame's column for people: `n_train` is `training images`, `fit_s` is `fit, s`."""
+    if column == "n_train":
+        return "training images"
+    words, _, unit = column.rpartition("_")
+    return f"{words.replace('_', ' ')}, {UNITS[unit]}" if words and unit in UNITS else column.replace("_", " ")
 
 
 def environment_rows(environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The environment, one line for each entry; nested ones by their path, sizes in GiB."""
+    """The environment, one line for each entry; nested ones by their path, sizes in GiB; not `SHOWN_APART`."""
     rows: list[tuple[str, str]] = []
     for key, value in environment.items():
+        if key in SHOWN_APART:
+            continue
         if isinstance(value, Mapping):
             rows += [(f"{key}: {inner}", text) for inner, text in environment_rows(value)]
         elif isinstance(value, list | tuple):

@@ -13,33 +13,51 @@ from harness.analysis.claims import Claim
 from harness.analysis.families import Comparison
 from harness.analysis.frames import complete, ok
 from harness.analysis.intervals import t_interval
+from harness.analysis.timing import CELL, one_per_seed, undisturbed
 from harness.report.text import MINUS, fixed, number
 
 MIB = 2**20
-CELL = ["dataset", "pipeline", "family", "n_train", "device", "backend"]
 FATES = ("ok", "timeout", "oom", "oom_gpu", "crashed", "failed", "diverged", "skipped", "interrupted")
 
 
 def summary(trials: pd.DataFrame) -> pd.DataFrame:
     """One row for each dataset, pipeline, training size, device and backend, whatever became of its trials.
 
+    Times of different machines are not comparable: where the run has several, each has rows of its own.
+
     Returns
     -------
     DataFrame
-        `dataset`, `pipeline`, `family`, `n_train`, `device`, `backend`; `planned` and `seeds` (planned and ok trials);
-        `accuracy` (mean over seeds) and `accuracy_half_width` (of its 95% t interval, NaN with one seed); `train_s`,
-        `predict_s` (mean seconds, the latter for the whole test set), `peak_mib`, `n_parameters`.
+        `dataset`, `pipeline`, `family`, `n_train`, `device`, `backend`, and `machine` where there are several;
+        `planned` and `seeds` (seeds planned and completed); `accuracy` (mean over seeds) and `accuracy_half_width` (of
+        its 95% t interval, NaN with one seed); `train_s`, `predict_s` (mean seconds of undisturbed trials, the latter
+        for the whole test set), `peak_mib`, `n_parameters`; `timed` (how many of the completed trials, repeats
+        included, have valid times; with none the means are of all; `not checked` where rows do not say).
     """
-    frame = complete(trials)
+    frame, _ = undisturbed(complete(trials))
+    good = ok(frame)
+    machine = ["machine"] if good["machine"].nunique() > 1 else []
+    single = dict(tuple(one_per_seed(good, by_machine=bool(machine)).groupby([*CELL, *machine])))
+    completed = dict(tuple(good.groupby([*CELL, *machine])))
     rows = []
-    for key, group in frame.groupby(CELL, sort=True):
-        good = ok(group)
-        accuracy = t_interval(good["accuracy"].to_numpy())
-        means = [float(good[column].mean()) for column in ("train_s", "predict_s", "peak_bytes", "n_parameters")]
-        means[2] /= MIB
-        rows.append((*key, len(group), len(good), accuracy.value, accuracy.half_width, *means))
-    columns = [*CELL, "planned", "seeds", "accuracy", "accuracy_half_width"]
-    return pd.DataFrame(rows, columns=[*columns, "train_s", "predict_s", "peak_mib", "n_parameters"])
+    for cell, group in frame.groupby(CELL, sort=True):
+        planned = group["seed"].nunique()
+        keys = [(*cell, name) for name in sorted(set(ok(group)["machine"])) or [""]] if machine else [cell]
+        for key in keys:
+            seeds = single.get(key, good.head(0))
+            accuracy = t_interval(seeds["accuracy"].to_numpy())
+            means = [float(seeds[column].mean()) for column in ("train_s", "predict_s", "peak_bytes", "n_parameters")]
+            means[2] /= MIB
+            timed = _timed(completed.get(key, good.head(0))["timing_valid"])
+            rows.append((*key, planned, len(seeds), accuracy.value, accuracy.half_width, *means, timed))
+    columns = [*CELL, *machine, "planned", "seeds", "accuracy", "accuracy_half_width"]
+    return pd.DataFrame(rows, columns=[*columns, "train_s", "predict_s", "peak_mib", "n_parameters", "timed"])
+
+
+def _timed(valid: pd.Series) -> str:
+    if valid.empty:
+        return ""
+    return "not checked" if valid.isna().all() else f"{int(valid.fillna(False).sum())} of {len(valid)}"
 
 
 def statuses(trials: pd.DataFrame) -> pd.DataFrame:
@@ -177,7 +195,8 @@ def _cells(frame: pd.DataFrame) -> tuple[pd.DataFrame, frozenset[str]]:
         if name not in numeric:
             cells[name] = [" ".join(str(value).split()) for value in frame[name].astype(object).fillna("")]
             continue
-        places = 0 if pd.api.types.is_integer_dtype(frame[name]) or name in ("peak_mib", "n_parameters") else 4
+        whole = pd.api.types.is_integer_dtype(frame[name]) or name.endswith("_mib") or name == "n_parameters"
+        places = 0 if whole else 4
         write = number if name.endswith("_s") or name == "seconds" else partial(fixed, places=places)
         cells[name] = [write(value).replace(MINUS, "-") for value in frame[name].astype(float)]
     return pd.DataFrame(cells), numeric

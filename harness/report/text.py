@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -25,3 +26,8 @@ def fixed(value: float, places: int = 4) -> str:
 def points(share: float) -> str:
     """A difference of two shares in percentage points, with its sign."""
     return "" if math.isnan(share) else f"{100 * share:+.2f}".replace("-", MINUS)
+
+
+def told(caveats: Sequence[str]) -> str:
+    """Caveats as sentences that follow a caption; nothing where there are none."""
+    return "".join(f" {text[:1].upper()}{text[1:]}." for text in caveats)

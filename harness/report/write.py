@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,43 @@ from matplotlib.figure import Figure as Drawing
 
 from harness.analysis.claims import claims
 from harness.analysis.frames import complete
+from harness.analysis.trust import trust
 from harness.files import write_atomic, write_text
-from harness.report import page, tables
+from harness.report import measured, page, tables
 from harness.report.figures import accuracy, cost, crossover, optimizers, pareto, style
 
 if TYPE_CHECKING:
     from harness.results import Results
 
 DPI = 150
+# Tables that are shown where something of theirs was measured: title, how to make them, what to know of them.
+MEASURED: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "cold_warm": (
+        "Cold and warm",
+        measured.cold_warm,
+        "Cold: a trial's process is forked from one that has imported the libraries (spawn; import is paid once for "
+        "all trials), then data are loaded, the network built and its first step traced and compiled. Warm: one "
+        "further gradient step.",
+    ),
+    "serving": (
+        "Serving",
+        measured.serving,
+        "A fitted model, warm: latency of single images (50th, 95th and 99th percentile of calls), throughput in "
+        "large batches, features included, and the size of the stored model.",
+    ),
+    "memory": (
+        "Memory",
+        measured.memory,
+        "Peaks in MiB. Libraries are what a trial's process holds before it does anything, own is what its peak adds "
+        "to that; children are its own processes, shared pages counted in parts; GPU is the backend's allocator, GPU "
+        "process what the driver counts.",
+    ),
+    "energy": (
+        "Energy",
+        measured.energy,
+        "Joules above idle, from the counters named; trials without a counter are absent, nothing is estimated.",
+    ),
+}
 
 
 def write_report(results: Results, out: Path) -> Path:
@@ -51,12 +81,16 @@ def write_report(results: Results, out: Path) -> Path:
         _figure(out, optimizers, optimizer_facts),
     )
     judged = claims(trials)
+    judged_trust = trust(trials, results.environment)
     frames = {
         "claims": tables.claims(judged),
         "summary": tables.summary(trials),
         "families": tables.families(crossover_facts.panels),
         "crossovers": tables.crossovers(crossover_facts.panels),
         "exponents": cost_facts.exponents,
+        **{name: make(trials) for name, (_, make, _) in MEASURED.items()},
+        "machines": measured.machines(judged_trust, results.environment),
+        "footprints": measured.footprints(results.environment),
         "statuses": tables.statuses(trials),
         "failures": tables.failures(trials),
         "skipped": tables.skipped(trials),
@@ -73,6 +107,18 @@ def write_report(results: Results, out: Path) -> Path:
         exponents=page.exponents_table(frames["exponents"], cost.METRICS),
         families=page.families_table(frames["families"]),
         summary=page.summary_table(trials),
+        measured=tuple(
+            page.Section(name, title, (text,), page.plain_table(frames[name]))
+            for name, (title, _, text) in MEASURED.items()
+            if len(frames[name])
+        ),
+        trust=page.Section(
+            "trust",
+            "Trust",
+            measured.sentences(judged_trust, results.environment),
+            page.plain_table(frames["machines"]),
+        ),
+        footprints=page.plain_table(frames["footprints"]),
         statuses=page.plain_table(frames["statuses"]),
         failures=page.plain_table(frames["failures"].head(page.MOST_FAILURES)),
         failures_left_out=max(len(frames["failures"]) - page.MOST_FAILURES, 0),

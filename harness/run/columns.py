@@ -75,6 +75,23 @@ EPOCH_COLUMNS: dict[str, str] = {
 }
 
 
+SHARES = ("accuracy", "balanced_accuracy", "f1_macro", "accuracy_half_a", "accuracy_half_b")
+AMOUNTS = ("_s", "_bytes", "_j", "_w")
+# No time, size or count comes near it, and sums, ratios and figures of larger numbers overflow.
+MOST = 10**18
+# The largest number of 32 bits: what a training that runs away can reach.
+MOST_LOSS = 3.5e38
+
+
+def sensible(name: str, value: float) -> bool:
+    """Whether a number can be a measurement of that column: no time or size is negative, no accuracy above 1."""
+    if name in SHARES:
+        return 0 <= value <= 1
+    if name.endswith("loss"):
+        return abs(value) <= MOST_LOSS
+    return abs(value) <= MOST and (value >= 0 or not name.endswith(AMOUNTS))
+
+
 def fits(value: object, dtype: str) -> bool:
     """Whether a plain value (see `harness.run.record.plain`) can stand in a column of that type; None always can."""
     match dtype:

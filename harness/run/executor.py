@@ -6,31 +6,24 @@ An executor is a context manager with two methods: `prepare(trials, logs)`, call
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import signal
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
-
-import psutil
+from typing import Any, NamedTuple, Protocol, Self
 
 from harness import registry
-from harness.errors import HarnessError
-from harness.measure.environment import usable_cores
-from harness.run import forkserver
-from harness.run.record import Event, EventReader, Record
+from harness.measure.calibration import calibrate
+from harness.measure.environment import machine, usable_cores
+from harness.measure.noise import Busy, load_average
+from harness.run.logs import last_text, tail
+from harness.run.record import Event, Record
+from harness.run.server import NotBegunError, Outcome, Server, Start
 from harness.suite.plan import Trial
 
-LOST = "the process that hands out trials was killed while this one ran; the system does this when memory runs out"
-GRACE_S = 2.0
-WATCH_S = 0.5
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -80,6 +73,10 @@ class Watch(Protocol):
         """A running trial reports."""
         ...
 
+    def memory(self, trial: Trial) -> int | None:
+        """Bytes that a trial is expected to need, for whoever places it; None where nothing is known."""
+        ...
+
 
 def one_by_one(
     trials: Iterable[Trial], logs: Path, watch: Watch, run_one: Callable[[Trial, Path, Callable[[Event], None]], Record]
@@ -115,6 +112,7 @@ class InProcessExecutor:
         from harness.run.trial import run_trial
 
         record = Record(trial, None)
+        record.row |= {"machine": machine(), "load_1m": load_average()}
         if trial.backend and "keras" not in sys.modules:
             os.environ["KERAS_BACKEND"] = trial.backend
         begin = time.perf_counter()
@@ -134,11 +132,22 @@ class Lane(NamedTuple):
     backend: str | None
     device: str
     threads: int
+    accelerator: str = "none"
+
+    @property
+    def name(self) -> str:
+        """For people and file names: `tensorflow-gpu`, `sklearn-cpu`, `sklearn-cpu-sklearnex`."""
+        words = [self.backend or "sklearn", self.device, *([] if self.accelerator == "none" else [self.accelerator])]
+        return "-".join(words)
 
 
 def lane_of(trial: Trial) -> Lane:
     """The lane of a trial."""
-    return Lane(trial.backend, trial.device, trial.threads or usable_cores())
+    # Imports scikit-learn, which who only reads results does not need.
+    from harness.models import accelerators
+
+    accelerator = accelerators.resolve(trial.spec, trial.device)
+    return Lane(trial.backend, trial.device, trial.threads or usable_cores(), accelerator)
 
 
 class LocalExecutor:
@@ -148,6 +157,7 @@ class LocalExecutor:
         self.home = home
         self.plugins = plugins
         self.servers: dict[Lane, Server] = {}
+        self.idle: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         """Servers start when trials need them."""
@@ -159,18 +169,48 @@ class LocalExecutor:
             server.close()
         self.servers.clear()
 
+    @property
+    def footprints(self) -> dict[str, dict[str, Any]]:
+        """What the frameworks take before any trial does, by lane.
+
+        Seconds to start Python and to import everything, resident bytes and PSS after that, and for each group of
+        `libraries` the seconds and the resident bytes that its imports added.
+        """
+        return {lane.name: server.footprint for lane, server in self.servers.items() if server.footprint}
+
     def prepare(self, trials: Sequence[Trial], logs: Path) -> None:
         """Start all forkservers that these trials need, side by side: they import while nothing is measured.
+
+        Where a counter of energy is there, the idle power of this machine is measured first, once for each device.
 
         Raises
         ------
         HarnessError
             If one cannot import what its trials need.
         """
-        for lane in {lane_of(trial) for trial in trials}:
-            self.servers[lane] = Server(lane, self.plugins, logs)
+        lanes = {lane_of(trial) for trial in trials}
+        for device in sorted({lane.device for lane in lanes} - set(self.idle)):
+            self.idle[device] = idle_power(device)
+        for lane in sorted(lanes, key=lambda lane: lane.name):
+            if lane not in self.servers or not self.servers[lane].alive:
+                self.servers[lane] = self.start(lane, logs)
         for server in self.servers.values():
             server.wait_until_ready()
+
+    def start(self, lane: Lane, logs: Path) -> Server:
+        """A new forkserver for a lane."""
+        variables = lane_environment(lane) | self.idle.get(lane.device, {})
+        return Server(Start(lane.name, variables, groups(lane), self.plugins), logs)
+
+    def ready(self, lane: Lane, logs: Path) -> Server:
+        """The forkserver of a lane, started anew where it has gone."""
+        server = self.servers.get(lane)
+        if server is None or not server.alive:
+            if server is not None:
+                server.close()
+            server = self.servers[lane] = self.start(lane, logs)
+        server.wait_until_ready()
+        return server
 
     def run(self, trials: Iterable[Trial], logs: Path, watch: Watch) -> Iterator[tuple[Trial, Record]]:
         """Run trials one by one: what is timed runs alone."""
@@ -182,174 +222,69 @@ class LocalExecutor:
         Raises
         ------
         HarnessError
-            If the forkserver cannot import what the trial needs, or is itself lost.
+            If the forkserver cannot import what the trial needs.
         """
         record = Record(trial, f"{log.parent.name}/{log.name}")
         lane = lane_of(trial)
-        server = self.servers.get(lane)
-        if server is None or not server.alive:
-            server = self.servers[lane] = Server(lane, self.plugins, log.parent)
-        server.wait_until_ready()
-        begin = time.perf_counter()
+        server = self.ready(lane, log.parent)
+        row = record.row
+        row |= {
+            "accelerator": lane.accelerator,
+            "machine": machine(),
+            "load_1m": load_average(),
+            "import_s": server.import_s,
+            "calibration_s": calibrate(),
+        }
+        busy, own_cpu, begin = Busy.start(), time.process_time(), time.perf_counter()
         try:
-            exit_status, stopped = server.run(trial, self.home, log, record, on_event)
-        except ServerLostError as error:
-            # The next trial gets a new server: what this one did to it is this one's fate.
-            server.close()
-            exit_status, stopped = 0, ("crashed", str(error))
-        record.row["total_s"] = time.perf_counter() - begin
-        if stopped:
-            # The runner's word on why it stopped the trial stands above whatever the dying process said.
-            record.row["status"] = None
-            record.end(*stopped)
-        elif not record.ended:
-            record.end("crashed", death(exit_status))
-        if record.garbage and record.row["message"] is None:
-            record.row["message"] = f"{record.garbage} lines of its report were not understood"
+            outcome = server.run(trial, self.home, log, record, on_event)
+        except NotBegunError:
+            # It was killed since it was last seen; a trial that did not begin is not lost.
+            server = self.ready(lane, log.parent)
+            try:
+                outcome = server.run(trial, self.home, log, record, on_event)
+            except NotBegunError as error:
+                outcome = Outcome(stopped=("crashed", str(error)))
+        row["total_s"] = time.perf_counter() - begin
+        if outcome.cpu_s is not None:
+            row["busy_others"] = busy.others(outcome.cpu_s + time.process_time() - own_cpu)
+        settle(record, outcome, log)
         return record
 
 
-class ServerLostError(HarnessError):
-    """The forkserver has ended, and with it the trial that ran."""
+def settle(record: Record, outcome: Outcome, log: Path) -> None:
+    """Decide a trial's fate from what it said, what the system says and what ended it; complete its row."""
+    row, limit = record.row, record.memory_limit
+    printed = tail(log)
+    if outcome.stopped:
+        # The runner's word on why it stopped the trial stands above whatever the dying process said.
+        record.overrule(*outcome.stopped)
+    elif outcome.kills and row["status"] != "ok":
+        most = f", at its peak of {outcome.peak / 2**20:,.0f} MiB beside what it shares" if outcome.peak else ""
+        record.overrule("oom", f"the system ended it at its limit of {(limit or 0) / 2**20:,.0f} MiB{most}")
+    elif not record.ended and outcome.exit_status is not None:
+        if os.WIFSIGNALED(outcome.exit_status) and "std::bad_alloc" in last_text(log):
+            record.end("oom", "out of memory: an allocation in native code failed (std::bad_alloc)", "std::bad_alloc")
+        else:
+            record.end("crashed", death(outcome.exit_status), signal_name(outcome.exit_status))
+    record.check_result()
+    row["children_peak_bytes"] = outcome.children_peak_bytes
+    row["gpu_process_bytes"] = outcome.gpu_process_bytes
+    if outcome.children_peak_bytes is not None and row.get("memory_method") == "vmhwm":
+        row["memory_method"] = "vmhwm+pss"
+    if row["status"] != "ok":
+        row["log_tail"] = printed
+    if outcome.left:
+        record.remark(f"{outcome.left} of its processes hang in the kernel and could not be ended")
+    record.remark_losses()
 
 
-class Server:
-    """The runner's end of one forkserver."""
+def idle_power(device: str) -> dict[str, str]:
+    """The variable that tells trials this machine's idle power in watts; empty where no counter of energy is there."""
+    from harness.measure import energy
 
-    def __init__(self, lane: Lane, plugins: Sequence[str], logs: Path) -> None:
-        self.lane = lane
-        self.log = logs / f"forkserver-{lane.backend or 'sklearn'}-{lane.device}.log"
-        ours, theirs = socket.socketpair()
-        with theirs, self.log.open("ab") as output:
-            command = [sys.executable, "-m", "harness.run.forkserver", str(theirs.fileno())]
-            self.process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env=os.environ | lane_environment(lane),
-            )
-        self.channel = ours
-        self.ready = False
-        forkserver.send(self.channel, {"modules": modules(lane), "plugins": list(plugins)})
-
-    @property
-    def alive(self) -> bool:
-        """Whether the server still runs."""
-        return self.process.poll() is None
-
-    def wait_until_ready(self) -> None:
-        """Wait until the server has imported what trials of its lane need; costs nothing after the first time."""
-        if self.ready:
-            return
-        answer, _ = forkserver.receive(self.channel)
-        if "ready" not in answer:
-            self.close()
-            reason = answer.get("error", "it ended")
-            raise HarnessError(f"the process that runs trials cannot start: {reason}; see {self.log}")
-        self.ready = True
-
-    def run(
-        self, trial: Trial, home: Path | None, log: Path, record: Record, on_event: Callable[[Event], None]
-    ) -> tuple[int, tuple[str, str] | None]:
-        """One child from fork to exit.
-
-        Returns
-        -------
-        exit_status, stopped
-            The child's wait status; and the status and message for the row where a limit ended it.
-        """
-        read, write = os.pipe()
-        try:
-            request = {
-                "trial": trial.model_dump(mode="json"),
-                "home": str(home) if home else None,
-                "log": str(log.absolute()),
-            }
-            try:
-                forkserver.send(self.channel, request, [write])
-            except BrokenPipeError:
-                raise ServerLostError(LOST) from None
-            finally:
-                os.close(write)
-            pid = self.receive()["pid"]
-            try:
-                return self.watch(pid, trial, read, record, on_event)
-            except BaseException:
-                forkserver.kill_group(pid, signal.SIGKILL)
-                with contextlib.suppress(ServerLostError):
-                    self.receive()
-                raise
-        finally:
-            os.close(read)
-
-    def watch(
-        self, pid: int, trial: Trial, read: int, record: Record, on_event: Callable[[Event], None]
-    ) -> tuple[int, tuple[str, str] | None]:
-        """Pass on events and enforce limits until the child is gone."""
-        reader = EventReader()
-        limits = trial.limits
-        deadline = time.monotonic() + limits.time if limits.time else None
-        stopped: tuple[str, str] | None = None
-        kill_at: float | None = None
-        watched: list[int | socket.socket] = [read, self.channel]
-
-        def take(data: bytes) -> None:
-            for event in reader.feed(data):
-                record.add(event)
-                on_event(event)
-
-        while True:
-            now = time.monotonic()
-            if stopped is None:
-                if deadline is not None and now >= deadline:
-                    stopped = ("timeout", f"over its time limit of {limits.time:g} s")
-                elif limits.memory and (used := group_rss(pid)) > limits.memory:
-                    stopped = (
-                        "oom",
-                        f"used {used / 2**20:,.0f} MiB, over its limit of {limits.memory / 2**20:,.0f} MiB",
-                    )
-                if stopped:
-                    forkserver.kill_group(pid, signal.SIGTERM)
-                    kill_at = now + GRACE_S
-            elif kill_at is not None and now >= kill_at:
-                forkserver.kill_group(pid, signal.SIGKILL)
-                kill_at = None
-            waits = [t - now for t in (deadline if stopped is None else None, kill_at) if t is not None]
-            if limits.memory and stopped is None:
-                waits.append(WATCH_S)
-            ready, _, _ = select.select(watched, [], [], max(0.0, min(waits)) if waits else None)
-            if read in ready:
-                if data := os.read(read, 2**16):
-                    take(data)
-                else:
-                    watched.remove(read)
-            if self.channel in ready:
-                status = int(self.receive()["exit"])
-                # Children of the trial may hold the pipe open, so only what is there now is read.
-                os.set_blocking(read, False)
-                with contextlib.suppress(BlockingIOError):
-                    while data := os.read(read, 2**16):
-                        take(data)
-                return status, stopped
-
-    def receive(self) -> dict[str, int]:
-        """One message of the server; it says nothing only when it is gone."""
-        answer, _ = forkserver.receive(self.channel)
-        if not answer:
-            raise ServerLostError(LOST)
-        return answer
-
-    def close(self) -> None:
-        """Hang up, which ends the server and its child."""
-        self.channel.close()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+    watts = energy.idle_watts(device=device)
+    return {} if watts is None else {"HARNESS_IDLE_W": repr(watts)}
 
 
 def lane_environment(lane: Lane) -> dict[str, str]:
@@ -358,6 +293,8 @@ def lane_environment(lane: Lane) -> dict[str, str]:
     variables["PYTHONHASHSEED"] = "0"
     if lane.backend:
         variables["KERAS_BACKEND"] = lane.backend
+    if lane.accelerator == "array_api":
+        variables["SCIPY_ARRAY_API"] = "1"
     for name, value in DEFAULTS.items():
         variables[name] = os.environ.get(name, value)
     if lane.device == "cpu":
@@ -370,28 +307,21 @@ def lane_environment(lane: Lane) -> dict[str, str]:
     return variables
 
 
-def modules(lane: Lane) -> list[str]:
-    """What trials of a lane import; imported once, in the server."""
+def groups(lane: Lane) -> Mapping[str, Sequence[str]]:
+    """What trials of a lane import, by groups that are timed apart; imported once, in the server."""
     kinds: tuple[registry.Kind, ...] = (
         ("datasets", "networks", "optimizers") if lane.backend else ("datasets", "features")
     )
     parts = sorted({target.partition(":")[0] for kind in kinds for target in registry.BUILT_IN[kind].values()})
-    networks = [lane.backend, "keras", "harness.models.network_classifier"] if lane.backend else []
-    return ["harness.run.trial", *parts, *networks]
+    networks = ["keras", "harness.models.network_classifier"] if lane.backend else []
+    found = {"sklearn": ["numpy", "scipy", "joblib", "sklearn.base", "sklearn.metrics"]}
+    if lane.backend:
+        found[lane.backend] = [lane.backend]
+    if lane.accelerator != "none":
+        from harness.models import accelerators
 
-
-def group_rss(pid: int) -> int:
-    """Resident memory of a process and its children, in bytes; pages they share count in each."""
-    try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    total = 0
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            total += member.memory_info().rss
-    return total
+        found[lane.accelerator] = accelerators.modules(lane.accelerator)
+    return found | {"harness": ["harness.run.trial", *parts, *networks]}
 
 
 def death(status: int) -> str:
@@ -399,6 +329,16 @@ def death(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return f"its process ended with exit status {code} and no result"
-    name = signal.Signals(-code).name
     hint = "; the system does this when memory runs out" if -code == signal.SIGKILL else ""
-    return f"its process was killed by {name}{hint}"
+    return f"its process was killed by {signal_name(status)}{hint}"
+
+
+def signal_name(status: int) -> str | None:
+    """The signal of a wait status, such as `SIGSEGV`; None where none ended the process."""
+    if not os.WIFSIGNALED(status):
+        return None
+    number = os.WTERMSIG(status)
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"

@@ -36,15 +36,29 @@ class RunFolder:
         RunFolderError
             If it cannot be made, or holds files of something else.
         """
-        foreign = self.path.is_dir() and any(self.path.iterdir()) and not self.suite.exists()
-        if foreign and not (self.path / ".lock").exists():
-            raise RunFolderError(f"{self.path}: not empty and not a run folder; choose another with --output")
         try:
+            foreign = self.path.is_dir() and any(self.path.iterdir()) and not self.suite.exists()
+            if foreign and not (self.path / ".lock").exists():
+                raise RunFolderError(f"{self.path}: not empty and not a run folder; choose another with --output")
+            self.refuse_links()
             self.logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(
                 f"{self.path}: cannot be made: {error.strerror}; choose another with --output"
             ) from None
+
+    def refuse_links(self) -> None:
+        """Refuse parts that are symbolic links: what is written through one lies outside the folder.
+
+        Raises
+        ------
+        RunFolderError
+            If a part is a link. The folder itself may be one.
+        """
+        written = (self.path / ".lock", self.journal, self.logs, self.report)
+        for path in (*written, self.report / "figures", self.report / "tables"):
+            if path.is_symlink():
+                raise RunFolderError(f"{path}: a symbolic link, and a run writes nothing outside its folder; remove it")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -57,7 +71,7 @@ class RunFolder:
         """
         path = self.path / ".lock"
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from None
         try:
@@ -69,8 +83,11 @@ class RunFolder:
                     f"{self.path}: another run (process {holder}) is using this folder; "
                     "wait for it, or choose another with --output"
                 ) from None
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, str(os.getpid()).encode(), 0)
+            try:
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, str(os.getpid()).encode(), 0)
+            except OSError as error:
+                raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from None
             yield
         finally:
             os.close(fd)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from harness.run.columns import PHASES
 from harness.run.record import Event
 from harness.suite.plan import Trial
+
+# Of several trials that run at once, as on a cluster, a line has room for a few.
+SHOWN = 3
 
 
 class ProgressDisplay:
@@ -23,7 +28,7 @@ class ProgressDisplay:
         self.done = self.total = 0
         self.live: Progress | None = None
         self.task: TaskID | None = None
-        self.current = ""
+        self.running: dict[str, tuple[str, str]] = {}
 
     def __enter__(self) -> Self:
         """Begin a live display where there is a terminal."""
@@ -59,36 +64,47 @@ class ProgressDisplay:
 
     def started(self, trial: Trial, seconds: float, unknown: int) -> None:
         """A trial begins; `seconds` are expected for all that is left, beside `unknown` trials not seen before."""
-        self.current = f"{trial.pipeline} {trial.dataset.name} n={trial.n_train:,} seed={trial.seed} {trial.device}"
+        words = f"{trial.pipeline} {trial.dataset.name} n={trial.n_train:,} seed={trial.seed} {trial.device}"
+        self.running[trial.id] = (words, "")
         if self.live is not None and self.task is not None:
-            self.live.update(self.task, description=self.current, eta=eta(seconds, unknown))
+            self.live.update(self.task, description=self.current(), eta=eta(seconds, unknown))
 
-    def event(self, event: Event) -> None:
-        """The running trial reports."""
-        if self.live is None or self.task is None:
+    def event(self, trial: Trial, event: Event) -> None:
+        """A running trial reports."""
+        if self.live is None or self.task is None or trial.id not in self.running:
             return
         match event:
-            case {"event": "phase", "phase": phase}:
-                self.live.update(self.task, description=f"{self.current} · {phase}")
-            case {"event": "epoch", "values": {"epoch": epoch, "loss": loss}}:
-                self.live.update(
-                    self.task, description=f"{self.current} · epoch {epoch}, loss {loss or float('nan'):.3f}"
-                )
+            case {"event": "phase", "phase": str(phase)} if phase in PHASES:
+                step = phase
+            case {"event": "epoch", "values": {"epoch": int(epoch), "loss": float() | int() | None as loss}}:
+                step = f"epoch {epoch}, loss {loss or float('nan'):.3f}"
+            case _:
+                return
+        self.running[trial.id] = (self.running[trial.id][0], f" · {step}")
+        self.live.update(self.task, description=self.current())
 
-    def finished(self, row: dict[str, Any], seconds: float, unknown: int) -> None:
+    def finished(self, row: Mapping[str, Any], seconds: float, unknown: int) -> None:
         """A trial has its row."""
+        self.running.pop(row["trial_id"], None)
         self.done += 1
         self.counts[row["status"]] += 1
         self.say(f"[{self.done}/{self.total}] {line(row)}  {eta(seconds, unknown)}".rstrip())
         if self.live is not None and self.task is not None:
-            self.live.advance(self.task)
+            self.live.update(self.task, advance=1, description=self.current())
+
+    def current(self) -> str:
+        """What runs now: the trial, or how many there are and the first of them."""
+        words = [what + step for what, step in self.running.values()]
+        if len(words) < 2:
+            return "".join(words)
+        return f"{len(words)} running: " + " | ".join(words[:SHOWN]) + (" | ..." if len(words) > SHOWN else "")
 
     def say(self, text: str) -> None:
         """Print one line, above the live display where there is one."""
         self.console.print(text, markup=False, highlight=False)
 
 
-def line(row: dict[str, Any]) -> str:
+def line(row: Mapping[str, Any]) -> str:
     """One finished trial in a line."""
     head = f"{row['pipeline']} {row['dataset']} n={row['n_train']:,} seed={row['seed']}"
     if row["device"] != "cpu":

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import registry
-from harness.data.base import Dataset, DatasetInfo
+from harness.data.base import DatasetInfo
 from harness.errors import RunFolderError
 from harness.files import write_text
 from harness.measure.devices import gpus
 from harness.measure.environment import environment, machine
-from harness.run import journal
-from harness.run.executor import DEFAULTS, Executor
+from harness.models import accelerators
+from harness.run import foresee, history, journal
+from harness.run.executor import DEFAULTS, Executor, LocalExecutor
 from harness.run.folder import RunFolder
 from harness.run.forecast import Forecast
 from harness.run.journal import Entry, Journal
 from harness.run.progress import ProgressDisplay
-from harness.run.record import Event, Record
+from harness.run.record import Event, Record, now
+from harness.run.surroundings import Surroundings
+from harness.run.verify import damaged as damaged
+from harness.run.verify import dataset as dataset
 from harness.suite.load import LoadedSuite
 from harness.suite.model import Match, Part, Suite
 from harness.suite.plan import Trial, expand, matches
@@ -35,16 +37,58 @@ PROVISIONAL = ("interrupted", "skipped")
 
 
 class Plan(NamedTuple):
-    """The trials of a suite in running order, and why some of them cannot run here (by trial id)."""
+    """The trials of a suite in running order, why some cannot run here (by trial id), and its datasets by name."""
 
     trials: list[Trial]
     skipped: dict[str, str]
+    infos: dict[str, DatasetInfo]
 
 
-def dataset(part: Part) -> Dataset:
-    """The dataset a suite names; not loaded yet."""
-    made: Dataset = registry.build("datasets", part.name, part.params)
-    return made
+class Prospect(NamedTuple):
+    """What a run would do.
+
+    Attributes
+    ----------
+    plan
+        All trials of the suite.
+    wanted
+        Those that are asked for.
+    due
+        Of these, those that have no row yet, or one that is not to stay.
+    ready
+        Of these, those that can run here.
+    fates
+        What the folder's journal says, by trial id.
+    sound_bytes
+        Length of the journal's sound part.
+    forecast
+        What is expected of the ready trials.
+    past
+        The earlier runs that the forecast knows.
+    """
+
+    plan: Plan
+    wanted: list[Trial]
+    due: list[Trial]
+    ready: list[Trial]
+    fates: dict[str, Fate]
+    sound_bytes: int
+    forecast: Forecast
+    past: history.Past
+
+
+class Summary(NamedTuple):
+    """What a run came to: rows of each status, and by dataset why it could not be read."""
+
+    counts: Counter[str]
+    damaged: dict[str, str]
+
+
+class Fate(NamedTuple):
+    """What resuming needs of a row: how it ended, and why where it was skipped or its dataset could not be read."""
+
+    status: str
+    reason: str | None
 
 
 def fetch(parts: Iterable[Part], home: Path | None, progress: ProgressDisplay) -> None:
@@ -61,28 +105,94 @@ def fetch(parts: Iterable[Part], home: Path | None, progress: ProgressDisplay) -
             dataset(part).load(home)
 
 
-def make_plan(suite: Suite, home: Path | None) -> Plan:
-    """Expand a suite and see what this machine lacks; imports no deep-learning library."""
+def make_plan(suite: Suite, home: Path | None, *, elsewhere: bool = False) -> Plan:
+    """Expand a suite and see what this machine lacks; imports no deep-learning library.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    home
+        The data home.
+    elsewhere
+        Trials run on other machines, so that nothing is asked of this one.
+    """
+    trials, infos = plan_trials(suite, home)
+    # Whatever a machine lacks it lacks for all sizes and seeds.
+    lacks: dict[tuple[str, str, str | None], str | None] = {}
+    skipped = {}
+    for trial in trials:
+        reason = unfit(trial, infos[trial.dataset.name])
+        if reason is None and not elsewhere:
+            key = (trial.pipeline, trial.device, trial.backend)
+            if key not in lacks:
+                lacks[key] = unable_here(trial)
+            reason = lacks[key]
+        if reason:
+            skipped[trial.id] = reason
+    return Plan(trials, skipped, infos)
+
+
+def plan_trials(suite: Suite, home: Path | None) -> tuple[list[Trial], dict[str, DatasetInfo]]:
+    """The trials of a suite in running order, and what is known of its datasets by name."""
     infos = {part.name: dataset(part).info(home) for part in suite.datasets}
-    trials = expand(suite, lambda part: infos[part.name].n_train)
-    reasons = ((trial.id, unable(trial, infos[trial.dataset.name])) for trial in trials)
-    return Plan(trials, {trial_id: reason for trial_id, reason in reasons if reason})
+    return expand(suite, lambda part: infos[part.name].n_train), infos
 
 
 def unable(trial: Trial, info: DatasetInfo) -> str | None:
     """Why a trial cannot run here; None where it can."""
+    return unfit(trial, info) or unable_here(trial)
+
+
+def unfit(trial: Trial, info: DatasetInfo) -> str | None:
+    """Why a trial can run nowhere; None where it can."""
     if trial.n_train > info.n_train:
         return f"{info.name} has only {info.n_train:,} training images"
     if trial.n_train < info.n_classes:
         return f"{trial.n_train} images are fewer than the {info.n_classes} classes of {info.name}"
+    return None
+
+
+def unable_here(trial: Trial) -> str | None:
+    """What this machine lacks for a trial; None where it has all."""
     if trial.backend and find_spec(trial.backend) is None:
         return f"the backend {trial.backend} is not installed; pip install {trial.backend}"
-    if trial.device == "gpu":
-        if trial.backend is None:
-            return "scikit-learn estimators run on the CPU"
-        if not gpus():
-            return "this machine shows no GPU (neither NVML nor nvidia-smi finds one)"
+    if trial.spec.estimator is not None and (reason := accelerators.unavailable(trial.spec, trial.device)):
+        return reason
+    if trial.device == "gpu" and not gpus():
+        return "this machine shows no GPU (neither NVML nor nvidia-smi finds one)"
     return None
+
+
+def prospect(
+    suite: Suite,
+    folder: RunFolder,
+    home: Path | None,
+    *,
+    only: Sequence[Match] = (),
+    retry: Sequence[str] = (),
+    elsewhere: bool = False,
+) -> Prospect:
+    """What a run of a suite would do, and what is expected of it; parameters as of `run_suite`. Writes nothing.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder's journal is damaged.
+    """
+    plan = make_plan(suite, home, elsewhere=elsewhere)
+    wanted = [t for t in plan.trials if not only or any(matches(t, match) for match in only)]
+    forecast = Forecast(wanted, history.about(home))
+    # Rows of this machine say nothing of what others take.
+    past = history.Past({}, []) if elsewhere else history.teach(forecast, wanted, folder)
+    fates, sound_bytes = resume(folder.journal, plan.trials, forecast, None if elsewhere else machine())
+    due = [t for t in wanted if t.id not in fates or fates[t.id].status in (*PROVISIONAL, *retry)]
+    ready = [t for t in due if t.id not in plan.skipped]
+    running = {t.id for t in ready}
+    for trial in wanted:
+        if trial.id not in running:
+            forecast.done(trial)
+    return Prospect(plan, wanted, due, ready, fates, sound_bytes, forecast, past)
 
 
 def run_suite(
@@ -94,7 +204,8 @@ def run_suite(
     only: Sequence[Match] = (),
     retry: Sequence[str] = (),
     progress: ProgressDisplay,
-) -> Counter[str]:
+    elsewhere: bool = False,
+) -> Summary:
     """Run a suite, or what is left of it, in its folder.
 
     Parameters
@@ -113,11 +224,13 @@ def run_suite(
         Statuses whose trials are run again.
     progress
         Told of everything that happens.
+    elsewhere
+        The executor runs trials on other machines.
 
     Returns
     -------
-    Counter
-        Number of rows of each status, over the trials that were asked for.
+    Summary
+        Number of rows of each status over the trials that were asked for, and the datasets that could not be read.
 
     Raises
     ------
@@ -128,123 +241,192 @@ def run_suite(
     """
     folder.create()
     with folder.locked():
-        plan = make_plan(loaded.suite, home)
-        wanted = [t for t in plan.trials if not only or any(matches(t, match) for match in only)]
+        ahead = prospect(loaded.suite, folder, home, only=only, retry=retry, elsewhere=elsewhere)
+        plan, wanted, due, ready, fates, sound_bytes, forecast, past = ahead
         if not wanted:
             raise RunFolderError(f"--only leaves none of the {len(plan.trials)} trials of {loaded.suite.suite!r}")
-        contents = journal.read(folder.journal)
-        rows = {entry.row["trial_id"]: entry.row for entry in contents.entries}
-        due = [t for t in wanted if t.id not in rows or rows[t.id]["status"] in (*PROVISIONAL, *retry)]
-        ready = [t for t in due if t.id not in plan.skipped]
         try:
             write_text(folder.suite, loaded.text)
-            write_text(folder.environment, json.dumps(environment(DEFAULTS), indent=2) + "\n")
         except OSError as error:
             raise RunFolderError(f"{folder.path}: cannot be written: {error.strerror}") from None
-        fetch({t.dataset.name: t.dataset for t in ready}.values(), home, progress)
-        with Journal(folder.journal, contents.sound_bytes) as book:
+        surroundings = Surroundings(folder.environment, environment(DEFAULTS))
+        if not elsewhere:
+            fetch({t.dataset.name: t.dataset for t in ready}.values(), home, progress)
+        with Journal(folder.journal, sound_bytes) as book:
+            session = Session(loaded.suite, book, fates, None if elsewhere else machine(), surroundings)
             for trial in due:
-                if reason := plan.skipped.get(trial.id):
+                if (reason := plan.skipped.get(trial.id)) and fates.get(trial.id) != Fate("skipped", reason):
                     record = Record(trial, None)
                     record.end("skipped", reason)
-                    if not same_skip(rows.get(trial.id), reason):
-                        rows[trial.id] = finish(record, loaded.suite, book)
+                    session.finish(trial, record)
             with progress:
                 progress.begin(len(ready), len(wanted) - len(due))
-                _run_trials(plan.trials, ready, rows, folder, make_executor, loaded.suite, book, progress)
-        return Counter(rows[trial.id]["status"] for trial in wanted)
+                if ready:
+                    watch = Running(forecast, progress)
+                    watch.foretell(ready, past, folder.path if fates else None)
+                    _run_trials(ready, folder, make_executor, session, watch)
+        ends = [(trial.dataset.name, fates[trial.id]) for trial in wanted]
+        unread = {name: end.reason for name, end in ends if end.status == "failed" and end.reason}
+        return Summary(Counter(end.status for _, end in ends), unread)
 
 
-def same_skip(row: dict[str, Any] | None, reason: str) -> bool:
-    """Whether the journal says so already."""
-    return row is not None and row["status"] == "skipped" and row["message"] == reason
+def resume(path: Path, planned: Sequence[Trial], forecast: Forecast, here: str | None) -> tuple[dict[str, Fate], int]:
+    """What a journal says of the planned trials, and how many bytes of it are sound; keeps no row.
+
+    The forecast learns the rows of the machine `here`, or all where that is None.
+
+    Raises
+    ------
+    RunFolderError
+        If a line is damaged.
+    """
+    trials = {trial.id: trial for trial in planned}
+    fates: dict[str, Fate] = {}
+    sound_bytes = 0
+    for entry, sound_bytes in journal.stream(path):  # noqa: B007  (the last one counts)
+        if trial := trials.get(entry.row["trial_id"]):
+            fates[trial.id] = fate(entry.row)
+            if here is None or entry.row.get("machine") == here:
+                forecast.learn(trial, entry.row)
+    return fates, sound_bytes
+
+
+def fate(row: Mapping[str, Any]) -> Fate:
+    """What is kept of a row."""
+    unread = row["status"] == "failed" and row.get("error_type") == "DataError" and row.get("phase") == "load"
+    return Fate(sys.intern(row["status"]), row.get("message") if unread or row["status"] == "skipped" else None)
+
+
+class Session:
+    """Completes rows and puts them in the journal."""
+
+    def __init__(
+        self, suite: Suite, book: Journal, fates: dict[str, Fate], here: str | None, surroundings: Surroundings
+    ) -> None:
+        self.suite = suite.suite
+        self.book = book
+        self.fates = fates
+        self.here = here
+        self.surroundings = surroundings
+
+    def finish(self, trial: Trial, record: Record, machines: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Complete a row with what only the runner knows, and put it in the journal."""
+        row = record.row
+        row.setdefault("started_at", now())
+        row["suite"] = self.suite
+        if self.here:
+            row.setdefault("machine", self.here)
+            row.setdefault("load_1m", os.getloadavg()[0])
+        self.book.append(Entry(row, record.epochs))
+        self.fates[trial.id] = fate(row)
+        self.surroundings.saw(row, machines or {})
+        return row
 
 
 def _run_trials(
-    planned: list[Trial],
-    ready: list[Trial],
-    rows: dict[str, dict[str, Any]],
-    folder: RunFolder,
-    make_executor: Callable[[], Executor],
-    suite: Suite,
-    book: Journal,
-    progress: ProgressDisplay,
+    ready: Sequence[Trial], folder: RunFolder, make_executor: Callable[[], Executor], session: Session, watch: Running
 ) -> None:
-    forecast = Forecast()
-    for trial in planned:
-        if trial.id in rows:
-            learn(forecast, trial, rows[trial.id])
-    if not ready:
-        return
-    watch = Running(ready, forecast, progress)
-    with terminable(), make_executor() as executor:
+    with terminable() as interrupts, make_executor() as executor:
+        machines: Mapping[str, Any] = getattr(executor, "machines", {})
         executor.prepare(ready, folder.logs)
-        outcomes = executor.run(iter(ready), folder.logs, watch)
         try:
-            for trial, record in outcomes:
-                rows[trial.id] = row = finish(record, suite, book)
-                learn(forecast, trial, row)
-                watch.finished(trial, row)
+            for trial, record in executor.run(iter(ready), folder.logs, watch):
+                # Between the journal's line and the word that the trial is over, Ctrl-C would give it a second row.
+                with interrupts.held():
+                    watch.finished(trial, session.finish(trial, record, machines))
         except KeyboardInterrupt:
-            for trial in watch.running:
-                record = Record(trial, f"{folder.logs.name}/{trial.id}.log")
-                record.end("interrupted", "the run was stopped while this trial ran")
-                rows[trial.id] = finish(record, suite, book)
+            with interrupts.held():
+                for trial in watch.running.values():
+                    log = folder.log(trial.id)
+                    record = Record(trial, f"{folder.logs.name}/{log.name}" if log.exists() else None)
+                    record.end("interrupted", "the run was stopped while this trial ran")
+                    session.finish(trial, record)
             raise
+        finally:
+            # A full disk has been told by the journal already, with what to do.
+            with suppress(RunFolderError):
+                session.surroundings.end(executor.footprints if isinstance(executor, LocalExecutor) else {}, machines)
 
 
 class Running:
-    """Which trials run now and which are left, told to the display."""
+    """Which trials run now, told to the forecast and the display."""
 
-    def __init__(self, ready: Sequence[Trial], forecast: Forecast, progress: ProgressDisplay) -> None:
-        self.left = {trial.id: trial for trial in ready}
-        self.running: list[Trial] = []
+    def __init__(self, forecast: Forecast, progress: ProgressDisplay) -> None:
+        self.running: dict[str, Trial] = {}
         self.forecast = forecast
         self.progress = progress
+        self.warned: set[tuple[object, ...]] = set()
+
+    def foretell(self, trials: Sequence[Trial], past: history.Past, own: Path | None) -> None:
+        """Say before the first trial what is expected of all, where earlier rows tell."""
+        seconds, unknown = self.forecast.remaining()
+        if unknown < len(trials):
+            expected, known = foresee.total(seconds, unknown, len(trials)), foresee.origin(past.rows, own)
+            self.progress.say(f"expected: {expected}, known from {known}")
+        passing = [one for one in foresee.expect_all(trials, self.forecast) if one.passes]
+        self.warned.update(foresee.cell(one.trial) for one in passing)
+        for line in foresee.warnings(passing):
+            self.progress.say(f"{line}; run all the same")
 
     def started(self, trial: Trial) -> None:
-        """A trial begins."""
-        self.running.append(trial)
-        self.progress.started(trial, *self.forecast.remaining(self.left.values()))
+        """A trial begins; once for each pipeline and size it is told if it is expected to pass a limit."""
+        self.running[trial.id] = trial
+        if foresee.cell(trial) not in self.warned and (one := foresee.expect(trial, self.forecast)).passes:
+            self.warned.add(foresee.cell(trial))
+            self.progress.say(f"{foresee.warning(one)}; run all the same")
+        self.progress.started(trial, *self.forecast.remaining())
 
     def event(self, trial: Trial, event: Event) -> None:
         """A running trial reports."""
-        self.progress.event(event)
+        self.progress.event(trial, event)
 
-    def finished(self, trial: Trial, row: dict[str, Any]) -> None:
+    def memory(self, trial: Trial) -> int | None:
+        """Bytes that a trial is expected to need; None where nothing is known."""
+        return self.forecast.memory(trial)
+
+    def finished(self, trial: Trial, row: Mapping[str, Any]) -> None:
         """A trial has its row."""
-        self.running.remove(trial)
-        del self.left[trial.id]
-        self.progress.finished(row, *self.forecast.remaining(self.left.values()))
+        self.running.pop(trial.id, None)
+        self.forecast.learn(trial, row)
+        self.forecast.done(trial)
+        self.progress.finished(row, *self.forecast.remaining())
 
 
-def learn(forecast: Forecast, trial: Trial, row: dict[str, Any]) -> None:
-    """Let the forecast see a row that has a time."""
-    if row["status"] in ("ok", "diverged", "timeout") and row.get("total_s"):
-        forecast.learn(trial, row["total_s"])
+class Interrupts:
+    """What Ctrl-C, TERM and HUP do: end the run at once, or at the end of what must not be torn apart."""
 
+    def __init__(self) -> None:
+        self.holding = self.waiting = False
 
-def finish(record: Record, suite: Suite, book: Journal) -> dict[str, Any]:
-    """Complete a row with what only the runner knows, and put it in the journal."""
-    row = record.row
-    row.setdefault("started_at", datetime.now(UTC).isoformat(timespec="milliseconds"))
-    row |= {"suite": suite.suite, "machine": machine(), "load_1m": os.getloadavg()[0]}
-    book.append(Entry(row, record.epochs))
-    return row
+    def __call__(self, *_: object) -> None:
+        """Handle a signal."""
+        if not self.holding:
+            raise KeyboardInterrupt
+        self.waiting = True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let a signal wait for the end of the block."""
+        self.holding = True
+        try:
+            yield
+        finally:
+            self.holding = False
+        if self.waiting:
+            self.waiting = False
+            raise KeyboardInterrupt
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
+def terminable() -> Iterator[Interrupts]:
     """Let TERM and HUP end a run the way Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
+    interrupts = Interrupts()
     # A signal that the caller ignores, as nohup does with HUP, stays ignored.
-    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in numbers}
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupts) for number in numbers}
     try:
-        yield
+        yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import time
+import errno
+import os
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import joblib
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
-from harness import registry, sklearn_parts
+from harness import registry
 from harness.data.subsets import training_subset
 from harness.errors import DivergedError, HarnessError, TrialError
 from harness.features.build import build_features
-from harness.measure import memory
-from harness.measure.devices import device_of
+from harness.measure import devices, memory, serving
 from harness.measure.environment import usable_cores
+from harness.models import accelerators
 from harness.models.estimators import n_parameters
-from harness.run.columns import PHASES
-from harness.run.record import Event, plain
+from harness.models.size import pickled_bytes
+from harness.run.phases import Emit, Probes, measured, phase, probes
+from harness.run.record import TEXT_LENGTH, Event, now, plain
 from harness.suite.plan import Trial
 
-Emit: TypeAlias = Callable[[Event], None]
+if TYPE_CHECKING:
+    from harness.models.network_classifier import NetworkClassifier
+
 Images: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
 Probabilities: TypeAlias = npt.NDArray[np.floating[Any]]
+
+SERVED_IMAGES = 1000
 
 
 def run_trial(trial: Trial, home: Path | None, emit: Emit) -> None:
@@ -51,7 +55,7 @@ def run_trial(trial: Trial, home: Path | None, emit: Emit) -> None:
     method = memory.reset_peak()
     emit(
         measured(
-            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            started_at=now(),
             threads=trial.threads or usable_cores(),
             base_bytes=memory.read().rss,
             memory_method=method,
@@ -61,69 +65,69 @@ def run_trial(trial: Trial, home: Path | None, emit: Emit) -> None:
         # Said by name: without it joblib gives a forest, which asks for shared memory, one thread.
         with joblib.parallel_config(backend="threading", n_jobs=trial.threads or usable_cores()):
             _phases(trial, home, emit)
-    except DivergedError as error:
+    except BaseException as error:  # A library's failure, or its sys.exit, is this trial's result.
         traceback.print_exc()
-        emit({"event": "end", "status": "diverged", "message": str(error)})
-    except MemoryError as error:
-        traceback.print_exc()
-        emit({"event": "end", "status": "oom", "message": f"out of memory: {error}".rstrip(": ")})
-    except HarnessError as error:
-        traceback.print_exc()
-        emit({"event": "end", "status": "failed", "message": str(error)})
-    except Exception as error:  # noqa: BLE001  (a library's failure is this trial's result, and its log has the rest)
-        traceback.print_exc()
+        status = failure_status(error, trial.device)
         emit(
             {
                 "event": "end",
-                "status": failure_status(error, trial.device),
-                "message": f"{type(error).__name__}: {error}",
+                "status": status,
+                "message": failure_message(error),
+                "error_type": type(error).__name__,
             }
         )
+        if isinstance(error, KeyboardInterrupt):
+            raise
     else:
         emit({"event": "end", "status": "ok"})
 
 
 def failure_status(error: BaseException, device: str) -> str:
-    """Tell an allocation failure of any backend (each has a class of its own) from other failures."""
-    words = f"{type(error).__name__} {error}".lower()
-    exhausted = "resourceexhausted" in words or "resource_exhausted" in words or "outofmemory" in words
+    """`diverged`, `oom`, `oom_gpu` or `failed`; each backend has errors of its own for memory that runs out.
+
+    NumPy's ArrayMemoryError and RAPIDS's are MemoryErrors, CuPy's and PyTorch's OutOfMemoryErrors; XLA says
+    RESOURCE_EXHAUSTED, TensorFlow ResourceExhausted; PyTorch's CPU allocator raises a RuntimeError, C++ bad_alloc, the
+    system ENOMEM.
+    """
+    if isinstance(error, DivergedError):
+        return "diverged"
+    words = f"{type(error).__name__} {said(error)}".lower()
+    on_gpu = device == "gpu" and not (isinstance(error, MemoryError) and "cuda" not in words)
+    exhausted = (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or any(word in words for word in ("resourceexhausted", "resource_exhausted", "outofmemory", "bad_alloc"))
+        or ("defaultcpuallocator" in words and "memory" in words)
+    )
     if not exhausted:
         return "failed"
-    return "oom_gpu" if device == "gpu" else "oom"
+    return "oom_gpu" if on_gpu else "oom"
 
 
-def measured(**values: Any) -> Event:
-    """An event that sets columns of the row."""
-    return {"event": "measured", "values": plain(values)}
+def failure_message(error: BaseException) -> str:
+    """An error in words: the harness's own say it all, others need their class, which may be all they have."""
+    if isinstance(error, HarnessError):
+        return said(error)
+    if isinstance(error, MemoryError):
+        return f"out of memory: {said(error)}".rstrip(": ")
+    return f"{type(error).__name__}: {said(error)}".rstrip(": ")
 
 
-@contextmanager
-def phase(name: str, emit: Emit) -> Iterator[None]:
-    """Measure one phase: wall and CPU seconds of this process, and its exact peak memory."""
-    assert name in PHASES
-    emit({"event": "phase", "phase": name})
-    memory.reset_peak()
-    before = memory.read().rss
-    cpu = time.process_time()
-    wall = time.perf_counter()
-    yield
-    wall = time.perf_counter() - wall
-    cpu = time.process_time() - cpu
-    peak = memory.read().peak
-    emit(
-        measured(
-            **{
-                f"{name}_s": wall,
-                f"{name}_cpu_s": cpu,
-                f"{name}_peak_bytes": peak,
-                f"{name}_added_bytes": max(0, peak - before),
-            }
-        )
-    )
+def said(error: BaseException) -> str:
+    """An error's own words, the first of them where there are very many."""
+    try:
+        return str(error)[:TEXT_LENGTH]
+    except Exception as unspeakable:  # noqa: BLE001  (its `__str__` can do anything)
+        return f"(its message cannot be shown: {type(unspeakable).__name__})"
 
 
 def _phases(trial: Trial, home: Path | None, emit: Emit) -> None:
     dataset = registry.build("datasets", trial.dataset.name, trial.dataset.params)
+    accelerator = accelerators.resolve(trial.spec, trial.device)
+    probe = probes(trial.backend or ("torch" if accelerator == "array_api" else None), trial.device)
+    if probe.idle_w is not None:
+        emit(measured(idle_w=probe.idle_w, energy_source=probe.energy_source))
+    # Without probes: asking a backend anything would start the device, which belongs to the fit.
     with phase("load", emit):
         data = dataset.load(home)
         # Sorted, so that the images are read in file order; the network shuffles, the estimators do not mind.
@@ -131,30 +135,60 @@ def _phases(trial: Trial, home: Path | None, emit: Emit) -> None:
         x, y = np.ascontiguousarray(data.x_train[chosen]), np.asarray(data.y_train[chosen])
         x_test, y_test = np.ascontiguousarray(data.x_test), np.asarray(data.y_test)
     n_classes = len(data.class_names)
-    outcome = (_network if trial.spec.network else _traditional)(trial, x, y, x_test, n_classes, emit)
-    with phase("evaluate", emit):
+    outcome = (_network if trial.spec.network else _traditional)(trial, x, y, x_test, n_classes, emit, probe)
+    with phase("evaluate", emit, probe):
         scores = evaluate(y_test, outcome.predicted, outcome.probabilities(), n_classes)
     emit(measured(**scores))
+    with phase("serve", emit, probe):
+        emit(measured(model_bytes=outcome.model_bytes()))
+        images = x_test[:SERVED_IMAGES]
+        predict = outcome.serve()
+        single = serving.latency(predict, images)
+        emit(
+            measured(
+                latency_p50_s=single.p50_s,
+                latency_p95_s=single.p95_s,
+                latency_p99_s=single.p99_s,
+                latency_calls=single.calls,
+                throughput=serving.throughput(predict, images, outcome.batch_size),
+            )
+        )
+    if trial.device == "gpu":
+        devices.reset_gpu_peak(probe.backend)
 
 
 class Outcome(NamedTuple):
-    """Predicted classes (n,), and a way to ask for probabilities (n, n_classes), None where a model has none."""
+    """A fitted pipeline's predictions on the test set, and what else can be asked of it."""
 
     predicted: Labels
+    """Classes, shape (n,)."""
     probabilities: Callable[[], Probabilities | None]
+    """Shape (n, n_classes); None where a model has none."""
+    serve: Callable[[], Callable[[Images], Labels]]
+    """Gives the whole pipeline, from images to labels, as it would be served."""
+    batch_size: int
+    """Of a large batch."""
+    model_bytes: Callable[[], int | None]
+    """Size of the serialised pipeline."""
 
 
-def _traditional(trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: int, emit: Emit) -> Outcome:
+def _traditional(
+    trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: int, emit: Emit, probe: Probes
+) -> Outcome:
     assert trial.spec.estimator is not None
+    accelerator = accelerators.resolve(trial.spec, trial.device)
+    emit(measured(accelerator=accelerator))
     features = build_features(trial.spec.features or [], trial.seed)
-    estimator = sklearn_parts.build(trial.spec.estimator.name, trial.spec.estimator.params, trial.seed, "classifier")
-    with phase("features", emit):
+    estimator = accelerators.build(trial.spec.estimator, trial.seed, "classifier", accelerator)
+    with phase("features", emit, probe):
         matrix = features.fit_transform(x, y)
     emit(measured(n_features=int(matrix.shape[1])))
-    with phase("fit", emit):
+    with phase("fit", emit, probe):
         estimator.fit(matrix, y)
-    emit(measured(n_parameters=n_parameters(estimator), device_used="cpu"))
-    with phase("predict", emit):
+    used = accelerators.device_of(estimator)
+    emit(measured(n_parameters=n_parameters(estimator), device_used=used))
+    _prove(used, trial, accelerator, emit)
+    with phase("predict", emit, probe):
         test_matrix = features.transform(x_test)
         predicted = estimator.predict(test_matrix)
 
@@ -167,47 +201,85 @@ def _traditional(trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: 
         every[:, estimator.classes_] = known
         return every
 
-    return Outcome(predicted, probabilities)
+    return Outcome(
+        predicted,
+        probabilities,
+        serve=lambda: lambda images: estimator.predict(features.transform(images)),
+        batch_size=SERVED_IMAGES,
+        model_bytes=lambda: pickled_bytes((features, estimator)),
+    )
 
 
-def _network(trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: int, emit: Emit) -> Outcome:
+def _network(trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: int, emit: Emit, probe: Probes) -> Outcome:
     import keras
 
-    from harness.models.network_classifier import NetworkClassifier
+    from harness.models.network_classifier import PREDICT_BATCH_SIZE, NetworkClassifier
 
     assert trial.spec.network is not None
     assert trial.optimizer is not None
+    assert trial.backend is not None
     if keras.backend.backend() != trial.backend:
         raise TrialError(
             f"asked for the backend {trial.backend}, but Keras was imported with {keras.backend.backend()}"
         )
+    devices.pin_threads(trial.backend, trial.threads or usable_cores())
+
+    def epoch_ended(values: dict[str, float]) -> None:
+        emit({"event": "epoch", "values": plain(values)})
+        if values["epoch"] == 1:
+            # Said as soon as it is known: training may be stopped from outside.
+            emit(_training(classifier))
+
     classifier = NetworkClassifier(
         network=trial.spec.network,
         optimizer=trial.optimizer,
         train=trial.train,
         n_classes=n_classes,
         seed=trial.seed,
-        on_epoch=lambda values: emit({"event": "epoch", "values": plain(values)}),
+        device=trial.device,
+        on_epoch=epoch_ended,
     )
-    with phase("fit", emit):
-        classifier.fit(x, y)
-    used = device_of(classifier.model_)
-    emit(
-        measured(
-            build_s=classifier.build_s_,
-            first_step_s=classifier.first_step_s_,
-            n_parameters=classifier.n_parameters_,
-            n_features=int(np.prod(x.shape[1:])),
-            learning_rate=classifier.learning_rate_,
-            epochs=len(classifier.epochs_),
-            device_used=used,
-        )
-    )
-    if used != trial.device:
-        raise TrialError(f"asked for {trial.device}, but {trial.backend} put the network on {used}")
-    with phase("predict", emit):
+    try:
+        with phase("fit", emit, probe):
+            classifier.fit(x, y)
+    finally:
+        if hasattr(classifier, "epochs_") and classifier.epochs_:
+            emit(_training(classifier))
+    used = devices.device_of(classifier.model_)
+    emit(measured(n_features=int(np.prod(x.shape[1:])), device_used=used))
+    _prove(used, trial, trial.backend, emit)
+    with phase("predict", emit, probe):
         probabilities = classifier.predict_proba(x_test)
-    return Outcome(probabilities.argmax(axis=1), lambda: probabilities)
+    return Outcome(
+        probabilities.argmax(axis=1),
+        lambda: probabilities,
+        serve=classifier.serve,
+        batch_size=PREDICT_BATCH_SIZE,
+        # Keras's own files hold the optimizer's state too, whatever `include_optimizer` says (3.15).
+        model_bytes=lambda: pickled_bytes(classifier.model_.get_weights()),
+    )
+
+
+def _training(classifier: NetworkClassifier) -> Event:
+    """What is known of a network after an epoch of its training."""
+    return measured(
+        build_s=classifier.build_s_,
+        first_step_s=classifier.first_step_s_,
+        step_s=classifier.step_s_,
+        n_parameters=classifier.n_parameters_,
+        learning_rate=classifier.learning_rate_,
+        epochs=len(classifier.epochs_),
+        precision=classifier.precision_,
+        jit_compile=classifier.jit_compile_,
+    )
+
+
+def _prove(used: str, trial: Trial, by: str, emit: Emit) -> None:
+    """Refuse a result of another device than was asked for, and look who else is on the GPU."""
+    if used != trial.device:
+        raise TrialError(f"asked for {trial.device}, but {by} computed on the {used}")
+    if used == "gpu":
+        emit(measured(gpu_others=devices.other_gpu_processes([os.getpid()])))
 
 
 def evaluate(y: Labels, predicted: Labels, probabilities: Probabilities | None, n_classes: int) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.resources
+import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -11,12 +13,15 @@ from typing import Any, NamedTuple
 
 import pydantic
 
-from harness.errors import MisuseError, Problem, SuiteError
+from harness.errors import MisuseError, Problem, SuiteError, one_line
+from harness.files import open_regular
 from harness.registry import did_you_mean
 from harness.suite.model import Addition, EarlyStopping, Limits, Match, Pipeline, Suite, TrainSpec
 from harness.suite.parts import check_parts, sentence
 from harness.suite.plan import pipeline_names
-from harness.suite.source import Path, Place, Source, dump_yaml, parse_yaml
+from harness.suite.source import CONTROL, MAX_CHARACTERS, Path, Place, Source, brief, dump_yaml, parse_yaml
+
+MAX_TRIALS = 250_000
 
 
 class LoadedSuite(NamedTuple):
@@ -41,12 +46,14 @@ def find_suite(name: str) -> FilePath:
     MisuseError
         If there is neither.
     """
-    path = FilePath(name)
-    if path.is_file():
-        return path
+    # `os.path`, unlike `Path`, raises for no name, however long or odd.
+    if os.path.isfile(name):
+        return FilePath(name)
     shipped = shipped_suites()
     if name in shipped:
         return shipped[name]
+    if os.path.lexists(name):
+        raise MisuseError(f"{name}: not a regular file; expected the YAML file of a suite")
     raise MisuseError(f"{name}: no such suite file, and no shipped suite of that name; {did_you_mean(name, shipped)}")
 
 
@@ -72,19 +79,37 @@ def load_suite(name: str, overrides: Sequence[str] = (), *, smoke: bool = False,
         If there is no such file or it cannot be read.
     """
     path = find_suite(name)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise MisuseError(f"{path}: not a UTF-8 text file ({error.reason} at byte {error.start:,})") from None
-    except OSError as error:
-        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from None
+    text = read_text(path)
     suite = parse_suite(text, str(path), overrides, check=check)
     if smoke:
         suite = smoked(suite)
     if smoke or overrides:
-        changes = "".join(f"\n#   --set {override}" for override in overrides) + ("\n#   --smoke" if smoke else "")
-        text = f"# {path.name}, changed by{changes}\n{dump_suite(suite)}"
+        changes = "".join(f"\n#   --set {one_line(override)}" for override in overrides) + (
+            "\n#   --smoke" if smoke else ""
+        )
+        text = f"# {one_line(path.name)}, changed by{changes}\n{dump_suite(suite)}"
     return LoadedSuite(suite, text)
+
+
+def read_text(path: FilePath) -> str:
+    """The text of a file; never waits, and reads no more than a suite may have.
+
+    Raises
+    ------
+    MisuseError
+        If it is no readable text file of a suite's size.
+    """
+    try:
+        with open_regular(path) as file:
+            data = file.read(4 * MAX_CHARACTERS + 1)
+    except OSError as error:
+        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(data) > 4 * MAX_CHARACTERS:
+        raise MisuseError(f"{path}: too large for a suite, which has at most {MAX_CHARACTERS:,} characters")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MisuseError(f"{path}: not a UTF-8 text file ({error.reason} at byte {error.start:,})") from None
 
 
 def parse_suite(text: str, name: str, overrides: Sequence[str] = (), *, check: bool = True) -> Suite:
@@ -156,6 +181,8 @@ def cross_checks(suite: Suite) -> Iterator[tuple[Path, str]]:
         yield from (((key,), f"{value!r} is given twice") for value, count in counts.items() if count > 1)
     datasets = [part.name for part in suite.datasets]
     yield from ((("datasets",), f"{name!r} is given twice") for name, count in Counter(datasets).items() if count > 1)
+    if (count := n_trials(suite)) > MAX_TRIALS:
+        yield (), f"this makes {count:,} trials; expected at most {MAX_TRIALS:,}, so split the suite"
     seen: dict[str, str] = {}
     names: list[str] = []
     for name, pipeline in suite.pipelines.items():
@@ -174,6 +201,16 @@ def cross_checks(suite: Suite) -> Iterator[tuple[Path, str]]:
                         yield (key, index, axis), f"{pattern!r} matches no {axis}; {did_you_mean(pattern, known)}"
 
 
+def n_trials(suite: Suite) -> int:
+    """How many trials the grid and the additions have at most, without making any."""
+    pipelines = sum(len(pipeline_names(name, pipeline)) for name, pipeline in suite.pipelines.items())
+    total = 0
+    for entry in (suite, *suite.include):
+        axes = [getattr(entry, key) or getattr(suite, key) for key in ("sizes", "seeds", "devices", "backends")]
+        total += math.prod(map(len, (suite.datasets, *axes))) * suite.repeats * pipelines
+    return total
+
+
 def apply_override(source: Source, override: str) -> None:
     """Set one value, as `--set pipelines.cnn.train.epochs=3` asks.
 
@@ -186,6 +223,8 @@ def apply_override(source: Source, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise SuiteError([Problem(name, 0, 0, "", "expected KEY=VALUE, such as --set pipelines.cnn.train.epochs=3")])
+    if CONTROL.search(key):
+        raise SuiteError([Problem(name, 0, 0, "", f"the key {brief(key)} holds a control character")])
     value = parse_yaml(text, name).values
     path: list[str | int] = []
     target = source.values
@@ -194,7 +233,7 @@ def apply_override(source: Source, override: str) -> None:
         last = position == len(steps) - 1
         where = ".".join(steps[:position]) or "the suite"
         if isinstance(target, list):
-            if not (step.isdigit() and int(step) < len(target)):
+            if not (step.isdecimal() and len(step) < 9 and int(step) < len(target)):
                 message = f"{where} has {len(target)} items; expected an index from 0, got {step!r}"
                 raise SuiteError([Problem(name, 0, 0, "", message)])
             index: str | int = int(step)
@@ -243,4 +282,6 @@ def dump_suite(suite: Suite) -> str:
     """A suite as YAML that reads back as the same suite."""
     values = suite.model_dump(mode="json", exclude_unset=True)
     values.setdefault("suite", suite.suite)
+    if values.get("seeds") == list(range(len(suite.seeds))):
+        values["seeds"] = len(suite.seeds)
     return dump_yaml(values)

@@ -4,6 +4,7 @@ These check shapes and values. Whether a name is registered and its parameters a
 """
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -38,7 +39,9 @@ def parse_bytes(value: object) -> object:
     """`512MiB` or `8GiB` as bytes."""
     if isinstance(value, str):
         if match := AMOUNT.match(value):
-            return int(float(match[1]) * BYTES[match[2]])
+            amount = float(match[1]) * BYTES[match[2]]
+            if amount < 2**63:
+                return int(amount)
         raise ValueError("expected an amount such as 512MiB or 8GiB")
     return value
 
@@ -171,6 +174,11 @@ class Pipeline(Model):
     )
     train: TrainSpec | None = Field(default=None, description="how the network is trained")
 
+    @cached_property
+    def plain(self) -> dict[str, Any]:
+        """What the suite says, as JSON holds it; thousands of trials share it."""
+        return self.model_dump(mode="json", exclude_none=True)
+
     @model_validator(mode="after")
     def is_one_of_two(self) -> "Pipeline":
         """Refuse a mixture of the two kinds and neither."""
@@ -203,7 +211,7 @@ Size = Annotated[
 ]
 Device = Literal["cpu", "gpu"]
 Backend = Literal["tensorflow", "jax", "torch"]
-COMPARISON = re.compile(r"^(<=|>=|<|>)\s*(\d+)$")
+COMPARISON = re.compile(r"^(<=|>=|<|>)\s*([0-9]{1,18})$")
 
 
 def parse_size_pattern(value: object) -> object:
@@ -239,7 +247,7 @@ class Match(Model):
     @model_validator(mode="after")
     def names_something(self) -> "Match":
         """Refuse an empty pattern, which would match every trial."""
-        if not self.model_fields_set:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
             raise ValueError("expected at least one of pipeline, dataset, size, seed, device, backend")
         return self
 
@@ -259,20 +267,27 @@ class Limits(Model):
     """What one trial may use before it is stopped and recorded as `timeout` or `oom`."""
 
     time: (
-        Annotated[float, BeforeValidator(parse_duration), Field(gt=0), WithJsonSchema({"type": ["number", "string"]})]
+        Annotated[
+            float, BeforeValidator(parse_duration), Field(gt=0, le=1e9), WithJsonSchema({"type": ["number", "string"]})
+        ]
         | None
     ) = None
     memory: (
-        Annotated[int, BeforeValidator(parse_bytes), Field(gt=0), WithJsonSchema({"type": ["integer", "string"]})]
+        Annotated[
+            int, BeforeValidator(parse_bytes), Field(gt=0, lt=2**63), WithJsonSchema({"type": ["integer", "string"]})
+        ]
         | None
     ) = None
+
+
+MAX_SEEDS = 100_000
 
 
 def parse_seeds(value: object) -> object:
     """`5` stands for seeds 0 to 4."""
     if isinstance(value, int) and not isinstance(value, bool):
-        if value < 1:
-            raise ValueError("expected at least 1 seed")
+        if not 1 <= value <= MAX_SEEDS:
+            raise ValueError(f"expected 1 to {MAX_SEEDS:,} seeds")
         return list(range(value))
     return value
 
@@ -305,7 +320,9 @@ class Suite(Model):
     )
     devices: Devices = Field(default=["cpu"], description="a missing device gives rows with status skipped")
     backends: Backends = Field(default=["tensorflow"], description="Keras backends for the networks")
-    threads: int | None = Field(default=None, ge=1, description="CPU threads of a trial; all cores where not given")
+    threads: int | None = Field(
+        default=None, ge=1, le=4096, description="CPU threads of a trial; all cores where not given"
+    )
     limits: Limits = Limits()
     exclude: Annotated[list[Match], BeforeValidator(one_or_many)] = Field(
         default=[], description="trials to leave out of the grid"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pydantic
 
 from harness import registry
 from harness.errors import MisuseError
 from harness.registry import Kind
-from harness.suite.model import parse_part
+from harness.suite.model import Accelerator, parse_part
 from harness.suite.source import Path
 
 
@@ -39,6 +39,7 @@ def check_parts(values: Any) -> Iterator[tuple[Path, str]]:
             yield from ((named[index][0], message) for index, message in chain_problems([name for _, name in named]))
         if "estimator" in pipeline:
             yield from check_part("estimator", pipeline["estimator"], (*path, "estimator"))
+            yield from check_accelerators(pipeline, path)
         if "network" in pipeline:
             yield from check_part("networks", pipeline["network"], (*path, "network"))
         for inner, value in _items(pipeline.get("optimizer"), (*path, "optimizer")):
@@ -69,6 +70,17 @@ def check_part(kind: Kind | Literal["estimator"], value: Any, path: Path) -> Ite
     except pydantic.ValidationError as error:
         for problem in error.errors():
             yield (*inside, *problem["loc"]), sentence(problem, model.model_fields)
+
+
+def check_accelerators(pipeline: dict[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
+    """Accelerators that cannot compute the estimator of a pipeline."""
+    part = _part(pipeline["estimator"])
+    for inner, value in _items(pipeline.get("accelerator"), (*path, "accelerator")):
+        if part is not None and isinstance(value, str) and value in get_args(Accelerator):
+            from harness import sklearn_parts
+
+            if told := sklearn_parts.check_accelerator(part["name"], part["params"], value):
+                yield inner, told
 
 
 def chain_problems(names: Sequence[str]) -> list[tuple[int, str]]:

@@ -1,11 +1,13 @@
 """YAML text as plain values that remember where each was written.
 
-PyYAML's safe loader, with three differences that a suite needs: numbers such as `1e-3` are numbers (YAML 1.2), a key
-given twice is a mistake, and aliases may not multiply a small file into a huge one.
+PyYAML's safe loader reads the text into nodes; values are made from those here, so that only plain ones come out:
+text, numbers, truth values, lists and mappings. Numbers such as `1e-3` are numbers (YAML 1.2), a key is always text, a
+key given twice is a mistake, and neither aliases nor merges multiply a small file into a huge one.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -16,9 +18,15 @@ from harness.errors import Problem, SuiteError
 
 Path: TypeAlias = tuple[str | int, ...]
 
-MAX_BYTES = 2**20
-MAX_VALUES = 100_000
+MAX_CHARACTERS = 2**19
+MAX_VALUES = 50_000
 MAX_DEPTH = 50
+# What fits into 64 bits, as tables and libraries need it.
+MAX_DIGITS = 18
+
+TAG = "tag:yaml.org,2002:"
+# What no name, number or sentence needs, and what a terminal, a table or JSON may stumble over; a line end is none.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -48,19 +56,38 @@ class Source:
 
 
 def dotted(path: Path) -> str:
-    """`pipelines.hog-svm.features[0]`."""
+    """`pipelines.hog-svm.features[0]`; of a very long key only the beginning."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+        word = str(step) if len(str(step)) <= 80 else f"{str(step)[:77]}..."
+        text += f"[{step}]" if isinstance(step, int) else f".{word}" if text else word
     return text
 
 
 class SuiteLoader(yaml.SafeLoader):
-    """The safe loader with YAML 1.2 numbers; what 1.1 calls dates, octals and sexagesimals stays text."""
+    """The safe loader with YAML 1.2 numbers; what 1.1 calls dates, octals and sexagesimals stays text.
+
+    It stops where a document has more nodes, or nests deeper, than a suite may.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.nodes = 0
+        self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Make the next node, and count it."""
+        self.nodes += 1
+        self.depth += 1
+        if self.nodes > MAX_VALUES or self.depth > MAX_DEPTH:
+            raise yaml.composer.ComposerError(None, None, over(self.nodes), self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 SuiteLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in {"float", "int", "timestamp"}]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(TAG) in {"bool", "null", "merge"}]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -70,34 +97,31 @@ class SuiteDumper(yaml.SafeDumper):
 
 
 NUMBERS = (
-    ("int", re.compile(r"^[-+]?[0-9]{1,18}$"), list("-+0123456789")),
+    ("int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")),
     (
         "float",
-        re.compile(r"^[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,4})?$|^[-+]?[0-9]+[eE][-+]?[0-9]{1,4}$"),
+        re.compile(r"^[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?$|^[-+]?[0-9]+[eE][-+]?[0-9]+$"),
         list("-+.0123456789"),
     ),
 )
 for kind, pattern, first in NUMBERS:
     for reader_or_writer in (SuiteLoader, SuiteDumper):
-        reader_or_writer.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", pattern, first)
+        reader_or_writer.add_implicit_resolver(f"{TAG}{kind}", pattern, first)
+
+
+def over(nodes: int) -> str:
+    """Which of the two limits was passed, in words."""
+    return f"more than {MAX_VALUES:,} values" if nodes > MAX_VALUES else f"nested deeper than {MAX_DEPTH} levels"
+
+
+def brief(text: str) -> str:
+    """The beginning of a word, quoted and in ASCII."""
+    return ascii(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 def dump_yaml(values: Any) -> str:
     """Plain values as YAML that `parse_yaml` reads back as the same values."""
     return yaml.dump(values, Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=120)
-
-
-def construct_decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | float:
-    """An int or float; a leading zero does not mean octal."""
-    text = str(loader.construct_scalar(node))
-    try:
-        return int(text) if node.tag.endswith(":int") else float(text)
-    except ValueError:
-        raise yaml.constructor.ConstructorError(None, None, f"not a number: {text[:40]!r}", node.start_mark) from None
-
-
-for kind in ("int", "float"):
-    SuiteLoader.add_constructor(f"tag:yaml.org,2002:{kind}", construct_decimal)
 
 
 def parse_yaml(text: str, name: str) -> Source:
@@ -115,22 +139,13 @@ def parse_yaml(text: str, name: str) -> Source:
     SuiteError
         If the text is not one YAML document of plain values, or repeats a key.
     """
-    if len(text) > MAX_BYTES:
-        raise SuiteError(
-            [Problem(name, 1, 1, "", f"the file has {len(text):,} characters; a suite has at most {MAX_BYTES:,}")]
-        )
+    if len(text) > MAX_CHARACTERS:
+        message = f"the file has {len(text):,} characters; a suite has at most {MAX_CHARACTERS:,}"
+        raise SuiteError([Problem(name, 1, 1, "", message)])
     try:
         loader = SuiteLoader(text)
         try:
             node = loader.get_single_node()
-            source = Source(name, None)
-            problems: list[Problem] = []
-            if node is not None:
-                _visit(node, (), source, problems, [0], loader)
-            if problems:
-                raise SuiteError(problems)
-            if node is not None:
-                source.values = loader.construct_document(node)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -143,46 +158,115 @@ def parse_yaml(text: str, name: str) -> Source:
         column = error.position - text.rfind("\n", 0, error.position)
         message = f"not valid YAML: the character {chr(error.character)!a} is not allowed"
         raise SuiteError([Problem(name, line, column, "", message)]) from None
-    except RecursionError:
-        raise SuiteError([Problem(name, 1, 1, "", f"nested deeper than {MAX_DEPTH} levels")]) from None
-    return source
+    reader = _Reader(Source(name, None), loader)
+    if node is not None:
+        reader.source.values = reader.value(node, ())
+    if reader.problems:
+        raise SuiteError(reader.problems)
+    return reader.source
 
 
-def _visit(
-    node: yaml.Node, path: Path, source: Source, problems: list[Problem], seen: list[int], loader: SuiteLoader
-) -> None:
-    """Note the place of every value below `node`, and the mistakes that only the nodes show."""
-    place = Place(source.name, node.start_mark.line + 1, node.start_mark.column + 1)
-    source.places[path] = place
-    seen[0] += 1
-    if seen[0] > MAX_VALUES or len(path) > MAX_DEPTH:
-        limit = f"more than {MAX_VALUES:,} values" if seen[0] > MAX_VALUES else f"nested deeper than {MAX_DEPTH} levels"
-        raise SuiteError([Problem(source.name, place.line, place.column, "", f"{limit} once its aliases are followed")])
-    if isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            _visit(child, (*path, index), source, problems, seen, loader)
-    elif isinstance(node, yaml.MappingNode):
-        loader.flatten_mapping(node)
-        keys: set[str] = set()
+class _Reader:
+    """Makes values from nodes, and notes where each was written and which mistakes only the nodes show."""
+
+    def __init__(self, source: Source, loader: SuiteLoader) -> None:
+        self.source = source
+        self.loader = loader
+        self.problems: list[Problem] = []
+        self.seen = 0
+
+    def value(self, node: yaml.Node, path: Path) -> Any:
+        """The value of a node; aliases give a new one at each place, so that a change to one is to one only."""
+        self.source.places[path] = place = self.place(node)
+        self.count(place, len(path))
+        match node:
+            case yaml.SequenceNode() if node.tag == f"{TAG}seq":
+                return [self.value(child, (*path, index)) for index, child in enumerate(node.value)]
+            case yaml.MappingNode() if node.tag == f"{TAG}map":
+                return self.mapping(node, path)
+            case yaml.ScalarNode():
+                return self.scalar(node, path)
+        self.complain(place, path, f"the tag {_short_tag(node.tag)} is not for a suite; write plain values")
+        return None
+
+    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        """The value of a mapping; its own keys win over merged ones."""
+        values = {}
+        for key, (key_node, child) in self.pairs(node, path, 0).items():
+            values[key] = self.value(child, (*path, key))
+            self.source.places[(*path, key)] = self.place(key_node)
+        return values
+
+    def pairs(self, node: yaml.MappingNode, path: Path, depth: int) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        """The nodes of keys and values by key, those that `<<` merges first."""
+        own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        merged: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key_node, child in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                problems.append(source.problem(path, "a key must be a word, not a list or mapping"))
+            if key_node.tag == f"{TAG}merge":
+                for target in child.value if isinstance(child, yaml.SequenceNode) else [child]:
+                    self.count(self.place(target), depth)
+                    if not isinstance(target, yaml.MappingNode):
+                        self.complain(self.place(target), path, "<< merges a mapping or a list of mappings")
+                        continue
+                    for key, pair in self.pairs(target, path, depth + 1).items():
+                        self.count(self.place(key_node), depth)
+                        merged.setdefault(key, pair)
                 continue
-            # Where a merge (<<) gave the key as well, the last one, which is the mapping's own, wins.
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.complain(self.place(key_node), path, "a key must be a word, not a list or mapping")
+                continue
             key = str(key_node.value)
-            inside = (
-                key_node.start_mark.index >= node.start_mark.index and key_node.end_mark.index <= node.end_mark.index
-            )
-            if key in keys and inside:
-                mark = key_node.start_mark
-                problems.append(
-                    Problem(
-                        source.name, mark.line + 1, mark.column + 1, dotted((*path, key)), "this key is given twice"
-                    )
-                )
-            if inside:
-                keys.add(key)
-            _visit(child, (*path, key), source, problems, seen, loader)
-            source.places[(*path, key)] = Place(
-                source.name, key_node.start_mark.line + 1, key_node.start_mark.column + 1
-            )
+            if CONTROL.search(key):
+                self.complain(self.place(key_node), path, f"the key {brief(key)} holds a control character")
+            elif key in own and depth == 0:
+                self.complain(self.place(key_node), (*path, key), "this key is given twice")
+            own[key] = key_node, child
+        return {key: own.get(key, pair) for key, pair in merged.items()} | own
+
+    def scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        """The value of a word: as it reads, or as text where it is quoted or tagged so."""
+        text = str(node.value)
+        kind = str(node.tag).removeprefix(TAG)
+        implied = self.loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+        reads = str(implied).removeprefix(TAG)
+        match kind:
+            case "str" | "merge":
+                if CONTROL.search(text):
+                    self.complain(self.place(node), path, f"the text {brief(text)} holds a control character")
+                return text
+            case "null" if reads == kind:
+                return None
+            case "bool" if reads == kind:
+                return yaml.SafeLoader.bool_values[text.lower()]
+            case "int" if reads == kind and len(text) <= MAX_DIGITS:
+                return int(text)
+            case "float" if reads in ("float", "int") and math.isfinite(float(text)):
+                return float(text)
+            case "int" | "float" if reads in ("float", "int"):
+                self.complain(self.place(node), path, f"{brief(text)} is too large for a number")
+            case "null" | "bool" | "int" | "float":
+                self.complain(self.place(node), path, f"{brief(text)} does not read as the {kind} it is tagged to be")
+            case _:
+                message = f"the tag {_short_tag(node.tag)} is not for a suite; write plain values"
+                self.complain(self.place(node), path, message)
+        return None
+
+    def count(self, place: Place, depth: int) -> None:
+        """Count a value that is made; there is an end to what aliases and merges can make."""
+        self.seen += 1
+        if self.seen > MAX_VALUES or depth > MAX_DEPTH:
+            words = f"{over(self.seen)} once its aliases are followed"
+            raise SuiteError([Problem(self.source.name, place.line, place.column, "", words)])
+
+    def place(self, node: yaml.Node) -> Place:
+        """Where a node begins."""
+        return Place(self.source.name, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def complain(self, place: Place, path: Path, message: str) -> None:
+        """Note a mistake."""
+        self.problems.append(Problem(place.source, place.line, place.column, dotted(path), message))
+
+
+def _short_tag(tag: object) -> str:
+    text = str(tag)
+    return f"!!{text.removeprefix(TAG)}"[:60] if text.startswith(TAG) else text[:60]

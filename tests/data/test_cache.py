@@ -98,7 +98,7 @@ def test_without_a_usable_cache_the_file_is_read_each_time(source, cache):
 def test_nothing_is_left_beside_the_copies(source, cache):
     source.load()
 
-    assert sorted(path.name for path in cache.rglob("*") if path.is_file()) == ["a.npy", "b.npy"]
+    assert sorted(path.name for path in cache.rglob("*") if path.is_file()) == ["a.npy", "b.npy", "stamp.json"]
 
 
 WORKER = """

@@ -17,7 +17,9 @@ from harness.data.mnist import Mnist
 from harness.data.subsets import training_subset
 from harness.errors import DivergedError
 from harness.models import network_classifier
-from harness.models.network_classifier import NetworkClassifier, planned
+from harness.models.network_classifier import NetworkClassifier
+from harness.models.steps import planned
+from harness.registry import build
 from harness.suite.model import EarlyStopping, Part, TrainSpec
 
 ADAM = Part(name="adam", params={"learning_rate": 0.003})
@@ -117,16 +119,20 @@ def test_times_building_and_the_first_step_apart(make: Make, digits: ImageData) 
     fitted = make().fit(digits.x_train, digits.y_train)
     assert fitted.build_s_ > 0
     assert 0 < fitted.first_step_s_ <= fitted.epochs_[0]["seconds"]
+    later = fitted.epochs_[-1]["seconds"] - fitted.epochs_[0]["seconds"]
+    assert 0 < fitted.step_s_ < later / (2 * math.ceil(len(digits.x_train) / 64))
     assert fitted.n_parameters_ == (64 + 1) * 32 + (32 + 1) * 32 + (32 + 1) * 10
     assert fitted.learning_rate_ == pytest.approx(0.003)
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
-def test_timing_leaves_training_as_it_was(make: Make, digits: ImageData, steps_per_execution: int) -> None:
+def test_timing_leaves_training_as_it_was(
+    make: Make, digits: ImageData, steps_per_execution: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     timed = make(steps_per_execution=steps_per_execution).fit(digits.x_train, digits.y_train)
-    bare = make(steps_per_execution=steps_per_execution)
-    bare._time_first_step = lambda: None  # type: ignore[method-assign]
-    bare.fit(digits.x_train, digits.y_train)
+    monkeypatch.setattr(network_classifier.StepClock, "epoch_begins", lambda clock: None)
+    bare = make(steps_per_execution=steps_per_execution).fit(digits.x_train, digits.y_train)
+    assert bare.step_s_ is None
     for ours, theirs in zip(weights(timed), weights(bare), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert timed.model_.train_function.__name__ == bare.model_.train_function.__name__
@@ -229,3 +235,34 @@ def test_constructor_only_stores(make: Make) -> None:
     copy = clone(classifier)
     assert copy.get_params(deep=False) == classifier.get_params(deep=False)
     assert vars(classifier).keys() == classifier.get_params(deep=False).keys()
+
+
+@pytest.mark.parametrize(("network", "params"), [("mlp", {}), ("cnn", {}), ("vgg16", {"dense_units": 16})])
+def test_mixed_precision_ends_in_single(make: Make, digits: ImageData, network: str, params: dict[str, Any]) -> None:
+    before = keras.config.dtype_policy().name
+    fitted = make(network, params=params, epochs=1, precision="mixed_bfloat16").fit(
+        digits.x_train[:64], digits.y_train[:64]
+    )
+    assert fitted.precision_ == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == before
+    dense = [layer for layer in fitted.model_.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.compute_dtype for layer in dense] == ["bfloat16"] * (len(dense) - 1) + ["float32"]
+    assert {weight.dtype for weight in fitted.model_.weights} == {"float32"}
+    assert fitted.model_._compile_loss.dtype == "float32"
+    assert fitted.predict_proba(digits.x_test[:5]).dtype == np.float32
+
+
+def test_the_published_vgg16_in_mixed_precision_ends_in_single() -> None:
+    with network_classifier.dtype_policy("mixed_bfloat16"):
+        model = build("networks", "vgg16", {}, (32, 32, 3), 10)
+    assert model.layers[-1].compute_dtype == "float32"
+    assert model.get_layer("fc2").compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_serving_gives_the_labels_that_predicting_gives(make: Make, digits: ImageData, jit_compile: bool) -> None:
+    fitted = make("cnn", params={}, jit_compile=jit_compile).fit(digits.x_train, digits.y_train)
+    assert fitted.jit_compile_ is jit_compile
+    serve = fitted.serve()
+    np.testing.assert_array_equal(serve(digits.x_test), fitted.predict(digits.x_test))
+    np.testing.assert_array_equal(serve(digits.x_test[:1]), fitted.predict(digits.x_test[:1]))

@@ -59,7 +59,7 @@ def test_a_device_is_proved_not_assumed(tmp_path: Path) -> None:
     with LocalExecutor(None) as executor:
         row = executor.run_one(network("gpu"), tmp_path / "gpu.log", lambda event: None).row
         assert (row["status"], row["phase"], row["device_used"]) == ("failed", "fit", "cpu")
-        assert "asked for gpu, but tensorflow put the network on cpu" in row["message"]
+        assert "asked for gpu, but tensorflow computed on the cpu" in row["message"]
 
 
 @pytest.mark.parametrize(

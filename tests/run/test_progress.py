@@ -6,9 +6,17 @@ import pytest
 from rich.console import Console
 
 from harness.run.progress import ProgressDisplay, duration, eta, line
-from tests.run.test_forecast import trial
+from harness.suite.model import Part, Pipeline
+from harness.suite.plan import Trial
+
+
+def trial(n_train: int) -> Trial:
+    spec = Pipeline.model_validate({"features": "pixels", "estimator": "sklearn.svm.SVC"})
+    return Trial(dataset=Part(name="digits"), pipeline="p", spec=spec, n_train=n_train, seed=0)
+
 
 ROW = {
+    "trial_id": "0",
     "pipeline": "hog-svm", "dataset": "digits", "n_train": 1200, "seed": 0, "device": "cpu", "status": "ok",
     "phase": None, "message": None, "features_s": 0.5, "fit_s": 1.0, "predict_s": 0.25, "accuracy": 0.97,
 }  # fmt: skip
@@ -20,7 +28,7 @@ def test_without_a_terminal_it_prints_plain_lines() -> None:
     with progress:
         progress.begin(2, 1)
         progress.started(trial(100), 3.0, 1)
-        progress.event({"event": "phase", "phase": "fit"})
+        progress.event(trial(100), {"event": "phase", "phase": "fit"})
         progress.finished(ROW, 90.0, 0)
         progress.finished({**ROW, "status": "timeout", "phase": "fit", "message": "over [b]its[/b] limit"}, 0.0, 0)
     lines = text.getvalue().splitlines()
@@ -38,7 +46,7 @@ def test_on_a_terminal_it_shows_what_runs_now() -> None:
     with progress:
         progress.begin(1, 0)
         progress.started(trial(100), 3.0, 0)
-        progress.event({"event": "epoch", "values": {"epoch": 7, "loss": None}})
+        progress.event(trial(100), {"event": "epoch", "values": {"epoch": 7, "loss": None}})
         assert progress.live is not None
         progress.live.refresh()
         assert "epoch 7" in text.getvalue()
@@ -58,3 +66,21 @@ def test_eta_says_when_it_knows_only_part() -> None:
     assert eta(60.0, 0).startswith("about 60.0 s left (")
     assert eta(60.0, 2).startswith("at least 60.0 s left (")
     assert line({**ROW, "device": "gpu"}).startswith("hog-svm digits n=1,200 seed=0 gpu:")
+
+
+def test_several_at_once_are_shown_side_by_side() -> None:
+    text = io.StringIO()
+    progress = ProgressDisplay(Console(file=text, force_terminal=True, width=300))
+    trials = [trial(n) for n in (100, 200, 300, 400)]
+    with progress:
+        progress.begin(4, 0)
+        for one in trials:
+            progress.started(one, 3.0, 0)
+        progress.event(trials[1], {"event": "phase", "phase": "fit"})
+        assert progress.current().startswith("4 running: ")
+        assert "n=200 seed=0 cpu · fit |" in progress.current()
+        assert progress.current().endswith("| ...")
+        for one in trials[:3]:
+            progress.finished({**ROW, "trial_id": one.id}, 0.0, 0)
+        assert "n=400" in progress.current()
+        assert "running" not in progress.current()

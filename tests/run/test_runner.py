@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.run.journal import read
 from tests.run.conftest import FAULTS, faulty_suite
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -84,7 +82,7 @@ def test_what_cannot_run_here_is_a_skipped_row_with_its_reason(harness: Command,
         (10, "cpu"): "ok", (10, "gpu"): "skipped", (10000, "cpu"): "skipped", (10000, "gpu"): "skipped",
     }  # fmt: skip
     assert "only 40 training images" in frame.loc[(10000, "cpu"), "message"]
-    assert "CPU" in frame.loc[(10, "gpu"), "message"]
+    assert "shows no GPU" in frame.loc[(10, "gpu"), "message"]
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path, harness: Command) -> None:
@@ -102,29 +100,6 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path, harness
     assert harness("run", str(suite), "--no-report").returncode == 0
     assert pd.read_parquet(tmp_path / "runs/faulty/trials.parquet")["status"].tolist() == ["ok"] * 4
     assert len(mark.read_text().split()) == 5, "only the trial that was running ran again"
-
-
-def test_kills_at_random_moments_lose_nothing(tmp_path: Path, harness: Command) -> None:
-    mark = tmp_path / "mark"
-    suite = faulty_suite(tmp_path, f"mark: {mark}", "seconds: 0.2", seeds=6)
-    journal = tmp_path / "runs/faulty/journal.jsonl"
-    chance = random.Random(0)
-    for _ in range(6):
-        finished = [entry.row["trial_id"] for entry in read(journal).entries]
-        process = start(tmp_path, suite)
-        time.sleep(chance.uniform(0.5, 5.0))
-        process.kill()
-        process.communicate()
-        after = [entry.row["trial_id"] for entry in read(journal).entries]
-        assert after[: len(finished)] == finished
-        assert len(set(after)) == len(after)
-    assert harness("run", str(suite), "--no-report").returncode == 0
-    resumed = pd.read_parquet(tmp_path / "runs/faulty/trials.parquet")
-    harness("run", str(suite), "--no-report", "-o", "straight")
-    straight = pd.read_parquet(tmp_path / "straight/trials.parquet")
-    pd.testing.assert_frame_equal(resumed[STABLE], straight[STABLE])
-    ids = [entry.row["trial_id"] for entry in read(journal).entries]
-    assert len(ids) == len(set(ids)) == 12
 
 
 def test_a_killed_runner_leaves_no_process_behind(tmp_path: Path) -> None:

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import errno
 import math
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +14,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
+from harness.errors import DataError, DivergedError
+from harness.measure import devices, energy
+from harness.models import accelerators
+from harness.run import trial as trials
 from harness.run.columns import PHASES
 from harness.run.executor import InProcessExecutor
-from harness.run.trial import evaluate, failure_status, measured, run_trial
+from harness.run.phases import IDLE_VARIABLE, cpu_seconds, measured, phase, probes
+from harness.run.trial import evaluate, failure_message, failure_status, run_trial
 from harness.suite.model import Part, Pipeline
 from harness.suite.plan import Trial
 
@@ -55,17 +65,147 @@ def test_a_class_the_subset_lacks_has_probability_zero() -> None:
     assert row["log_loss"] > 0
 
 
+def error(name: str, message: str = "...", base: type[Exception] = Exception) -> Exception:
+    return type(name, (base,), {})(message)
+
+
 @pytest.mark.parametrize(
-    ("name", "device", "status"),
+    ("failure", "device", "status"),
     [
-        ("ResourceExhaustedError", "cpu", "oom"),
-        ("ResourceExhaustedError", "gpu", "oom_gpu"),
-        ("OutOfMemoryError", "gpu", "oom_gpu"),
-        ("ValueError", "gpu", "failed"),
+        (error("ResourceExhaustedError"), "cpu", "oom"),
+        (error("ResourceExhaustedError"), "gpu", "oom_gpu"),
+        (error("XlaRuntimeError", "RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes"), "cpu", "oom"),
+        (error("OutOfMemoryError", "CUDA out of memory"), "gpu", "oom_gpu"),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"), "cpu", "oom"),
+        (RuntimeError("std::bad_alloc"), "cpu", "oom"),
+        (error("MemoryError", "std::bad_alloc: CUDA error at: pool.hpp", MemoryError), "gpu", "oom_gpu"),
+        (error("_ArrayMemoryError", "Unable to allocate 9 EiB", MemoryError), "gpu", "oom"),
+        (MemoryError(), "cpu", "oom"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "cpu", "oom"),
+        (OSError(errno.ENOENT, "No such file"), "cpu", "failed"),
+        (error("ValueError"), "gpu", "failed"),
+        (DivergedError("loss became nan"), "cpu", "diverged"),
+    ],
+    ids=repr,
+)
+def test_memory_that_runs_out_in_any_backend(failure: Exception, device: str, status: str) -> None:
+    assert failure_status(failure, device) == status
+
+
+def test_numpys_own_memory_error_is_one() -> None:
+    with pytest.raises(MemoryError) as told:
+        np.ones(2**60, np.uint8)
+    assert failure_status(told.value, "cpu") == "oom"
+    assert failure_message(told.value).startswith("out of memory: Unable to allocate")
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (DataError("mnist.npz is damaged"), "mnist.npz is damaged"),
+        (MemoryError(), "out of memory"),
+        (KeyError(), "KeyError"),
+        (ValueError("bad"), "ValueError: bad"),
     ],
 )
-def test_allocation_failures_of_any_backend(name: str, device: str, status: str) -> None:
-    assert failure_status(type(name, (Exception,), {})("..."), device) == status
+def test_an_error_in_words(failure: Exception, message: str) -> None:
+    assert failure_message(failure) == message
+
+
+def test_the_end_names_the_class_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object) -> None:
+        raise DataError("mnist.npz is damaged")
+
+    events: list[dict[str, Any]] = []
+    monkeypatch.setattr(trials, "_phases", damaged)
+    run_trial(trial("digits", 100, features="pixels", estimator="sklearn.naive_bayes.GaussianNB"), None, events.append)
+    assert events[-1] == {
+        "event": "end",
+        "status": "failed",
+        "message": "mnist.npz is damaged",
+        "error_type": "DataError",
+    }
+
+
+def test_a_phase_that_fails_is_measured_up_to_its_end() -> None:
+    events: list[dict[str, Any]] = []
+
+    def fails() -> None:
+        with phase("fit", events.append):
+            raise ValueError("too bad")
+
+    with pytest.raises(ValueError, match="too bad"):
+        fails()
+    assert events[0] == {"event": "phase", "phase": "fit"}
+    assert events[1]["values"]["fit_s"] > 0
+    assert events[1]["values"]["fit_peak_bytes"] > 0
+
+
+def test_cpu_seconds_have_those_of_children_that_ended() -> None:
+    before = cpu_seconds()
+    own = time.process_time()
+    subprocess.run([sys.executable, "-c", "for _ in range(10**6): pass"], check=True)
+    assert cpu_seconds() - before > time.process_time() - own
+
+
+class Meter:
+    """Counts ten joules with each reading, on either of two counters."""
+
+    def __init__(self) -> None:
+        self.readings = 0
+
+    def read(self) -> dict[str, float]:
+        self.readings += 1
+        return {"rapl:package-0": 7.0 * self.readings, "nvml:0": 3.0 * self.readings}
+
+
+def test_energy_is_above_idle_and_only_where_there_are_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(energy, "start", lambda device: Meter())
+    monkeypatch.setattr(energy, "source", lambda device: "rapl:package-0+nvml:0")
+    monkeypatch.delenv(IDLE_VARIABLE, raising=False)
+    assert probes("tensorflow", "cpu").meter is None
+    monkeypatch.setenv(IDLE_VARIABLE, "2.5")
+    one = trial("digits", 100, features="pixels", estimator="sklearn.naive_bayes.GaussianNB")
+    row = run(one)
+    assert (row["idle_w"], row["energy_source"]) == (2.5, "rapl:package-0+nvml:0")
+    for name in ("features", "fit", "predict"):
+        assert row[f"{name}_energy_j"] == pytest.approx(max(0, 10 - 2.5 * row[f"{name}_s"]))
+    assert "load_energy_j" not in row
+    monkeypatch.setattr(energy, "start", lambda device: None)
+    assert "fit_energy_j" not in run(one)
+
+
+def test_a_result_of_another_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accelerators, "resolve", lambda spec, device: "none")
+    one = trial("digits", 100, features="pixels", estimator="sklearn.naive_bayes.GaussianNB")
+    record = InProcessExecutor(None).run_one(
+        one.model_copy(update={"device": "gpu"}), Path("unused"), lambda event: None
+    )
+    assert (record.row["status"], record.row["device_used"]) == ("failed", "cpu")
+    assert record.row["message"] == "asked for gpu, but none computed on the cpu"
+    assert "accuracy" not in record.row
+
+
+def test_a_gpu_trial_says_what_it_held_and_who_else_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accelerators, "resolve", lambda spec, device: "none")
+    monkeypatch.setattr(accelerators, "device_of", lambda estimator: "gpu")
+    monkeypatch.setattr(devices, "other_gpu_processes", lambda pids: 2 if pids == [os.getpid()] else None)
+    monkeypatch.setattr("harness.run.phases.gpu_peak_bytes", lambda backend: 12345)
+    one = trial("digits", 100, features="pixels", estimator="sklearn.naive_bayes.GaussianNB")
+    row = run(one.model_copy(update={"device": "gpu"}))
+    assert (row["gpu_others"], row["gpu_peak_bytes"], row["device_used"]) == (2, 12345, "gpu")
+
+
+def test_a_failure_while_serving_loses_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("too slow")
+
+    monkeypatch.setattr(trials.serving, "latency", fails)
+    one = trial("digits", 100, features="pixels", estimator="sklearn.naive_bayes.GaussianNB")
+    row = InProcessExecutor(None).run_one(one, Path("unused"), lambda event: None).row
+    assert (row["status"], row["phase"]) == ("failed", "serve")
+    assert row["accuracy"] > 0.5
+    assert row["model_bytes"] > 0
 
 
 def test_a_traditional_trial_measures_every_phase() -> None:
@@ -76,9 +216,18 @@ def test_a_traditional_trial_measures_every_phase() -> None:
     )
     assert row["accuracy"] > 0.9
     assert row["n_features"] == 20
-    for phase in PHASES:
-        assert row[f"{phase}_s"] > 0
-        assert row[f"{phase}_peak_bytes"] >= row[f"{phase}_added_bytes"] >= 0
+    for name in PHASES:
+        assert row[f"{name}_s"] > 0
+        assert row[f"{name}_peak_bytes"] >= row[f"{name}_added_bytes"] >= 0
+    assert (row["accelerator"], row["device_used"]) == ("none", "cpu")
+    check_serving(row)
+
+
+def check_serving(row: dict[str, Any]) -> None:
+    assert 0 < row["latency_p50_s"] <= row["latency_p95_s"] <= row["latency_p99_s"]
+    assert 5 <= row["latency_calls"] <= 200
+    assert row["throughput"] > 0
+    assert row["model_bytes"] > 1000
 
 
 def test_a_deep_trial_tells_its_first_step_apart_and_keeps_its_epochs() -> None:
@@ -88,8 +237,11 @@ def test_a_deep_trial_tells_its_first_step_apart_and_keeps_its_epochs() -> None:
     assert [line["epoch"] for line in row["history"]] == [1, 2, 3, 4, 5]
     assert row["history"][-1]["val_accuracy"] > 0.7
     assert 0 < row["build_s"] + row["first_step_s"] < row["fit_s"]
+    assert 0 < row["step_s"] < row["first_step_s"]
     assert row["learning_rate"] == pytest.approx(0.001)
-    assert row["device_used"] == "cpu"
+    assert (row["device_used"], row["precision"], row["jit_compile"]) == ("cpu", "float32", False)
+    assert 0 <= row["model_bytes"] - 4 * row["n_parameters"] < 2000, "the weights, and nothing of the optimizer"
+    check_serving(row)
 
 
 @pytest.mark.parametrize("hint", [{}, {"prefer": "threads"}, {"require": "sharedmem"}])

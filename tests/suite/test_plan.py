@@ -146,3 +146,22 @@ pipelines:
         "deep", None, "cnn", "adam", "tensorflow",
     )  # fmt: skip
     assert str(Part(name="hog", params={"a": 1})) == "hog(a=1)"
+
+
+def test_repeats_are_interleaved_and_each_has_an_id_of_its_own() -> None:
+    twice = trials(sizes=[100, 300], seeds=2, repeats=2, pipelines={"a": RF, "b": {"network": "cnn"}})
+    assert [(t.seed, t.n_train, t.repeat, t.pipeline) for t in twice[:8]] == [
+        (0, 100, 0, "a"), (0, 100, 0, "b"), (0, 100, 1, "a"), (0, 100, 1, "b"),
+        (0, 300, 0, "a"), (0, 300, 0, "b"), (0, 300, 1, "a"), (0, 300, 1, "b"),
+    ]  # fmt: skip
+    assert len({t.id for t in twice}) == len(twice) == 16
+    once = trials(sizes=[100, 300], seeds=2, pipelines={"a": RF, "b": {"network": "cnn"}})
+    assert {t.id for t in once} < {t.id for t in twice}, "asking for repeats later keeps what was measured"
+
+
+def test_a_list_of_accelerators_expands_into_one_pipeline_each() -> None:
+    both = trials(sizes=[100], seeds=1, pipelines={"rf": RF | {"accelerator": ["none", "sklearnex"]}})
+    assert [(t.pipeline, t.spec.accelerator) for t in both] == [("rf/none", ["none"]), ("rf/sklearnex", ["sklearnex"])]
+    assert len({t.id for t in both}) == 2
+    with pytest.raises(pydantic.ValidationError, match="belongs to an estimator"):
+        suite(pipelines={"cnn": CNN | {"accelerator": "cuml"}})

@@ -68,7 +68,7 @@ def test_a_merged_key_may_be_overridden() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        ("a: !!python/object/apply:os.system ['true']", "the tag !!python/object/apply:os.system is not for a suite"),
         ("a: &a [*a]", "nested deeper"),
         ("[" * 5000, "nested deeper"),
         ("a: 1\n---\nb: 2", "another document"),
@@ -81,7 +81,7 @@ def test_a_merged_key_may_be_overridden() -> None:
                 f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
                 for old, new in zip("abcdefg", "bcdefgh", strict=True)
             ),
-            "more than 100,000 values",
+            "more than 50,000 values",
         ),
     ],
 )

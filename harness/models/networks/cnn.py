@@ -70,4 +70,6 @@ def cnn(
     x = layers.Dropout(dropout)(x) if dropout else x
     x = layers.Dense(dense_units, activation="relu", kernel_initializer="he_normal")(x)
     x = layers.Dropout(dropout)(x) if dropout else x
-    return keras.Model(inputs, layers.Dense(n_classes, activation="softmax", name="predictions")(x), name="cnn")
+    # In float32 under every dtype policy: a softmax of half precision is none.
+    outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="predictions")(x)
+    return keras.Model(inputs, outputs, name="cnn")

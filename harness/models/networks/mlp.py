@@ -45,4 +45,6 @@ def mlp(
         x = layers.Dense(width, activation="relu", kernel_initializer="he_normal")(x)
         if dropout:
             x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, layers.Dense(n_classes, activation="softmax", name="predictions")(x), name="mlp")
+    # In float32 under every dtype policy: a softmax of half precision is none.
+    outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="predictions")(x)
+    return keras.Model(inputs, outputs, name="mlp")

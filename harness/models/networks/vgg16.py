@@ -66,7 +66,8 @@ def vgg16(
     )
     # Made by `input_tensor`, it warns at every call that it expected a list of inputs; the same layers here do not.
     published = keras.Model(inputs, published.output, name="vgg16")
-    if (initializer, batch_norm, dropout, dense_units) == ("glorot_uniform", False, 0.0, PUBLISHED_DENSE_UNITS):
+    as_it_is = (initializer, batch_norm, dropout, dense_units) == ("glorot_uniform", False, 0.0, PUBLISHED_DENSE_UNITS)
+    if as_it_is and keras.config.dtype_policy().name == "float32":
         return published
 
     def altered(layer: "keras.Layer") -> "keras.Layer":
@@ -77,6 +78,9 @@ def vgg16(
             config.update(activation="linear", use_bias=False)
         if layer.name in ("fc1", "fc2"):
             config["units"] = dense_units
+        if layer.name == "predictions":
+            # In float32 under every dtype policy: a softmax of half precision is none.
+            config["dtype"] = "float32"
         return type(layer).from_config(config)
 
     def called(layer: "keras.Layer", *args: Any, **kwargs: Any) -> Any:

@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 
 from harness.analysis.curves import exponents, over_seeds
 from harness.analysis.frames import complete, lines_of
+from harness.analysis.timing import comparable
 from harness.report.figures import style
 from harness.report.figures.style import Line, Lines
+from harness.report.text import told
 
 NAME = "cost"
 TITLE = "Training time and peak memory against training size"
@@ -27,17 +29,22 @@ class Panel(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Panels dataset by dataset, time before memory; the fitted power laws; how memory was measured."""
+    """Panels dataset by dataset, time before memory; the fitted power laws; how memory was measured.
+
+    `caveats` say what was left out of the times, or not checked.
+    """
 
     panels: tuple[Panel, ...]
     exponents: pd.DataFrame
     lines: Lines
     methods: tuple[str, ...]
+    caveats: tuple[str, ...] = ()
 
 
 def facts(trials: pd.DataFrame) -> Facts:
     """Geometric means over seeds, and the exponent of a power law for every line with three sizes."""
-    frame = complete(trials)
+    times = comparable(complete(trials))
+    frame = times.rows
     made = []
     for dataset in sorted(set(frame["dataset"])):
         for metric, unit in UNITS.items():
@@ -56,7 +63,7 @@ def facts(trials: pd.DataFrame) -> Facts:
         made = []
     laws = pd.concat([exponents(frame, metric) for metric in METRICS], ignore_index=True)
     methods = tuple(sorted(set(frame.loc[frame["status"] == "ok", "memory_method"]) - {""}))
-    return Facts(tuple(made), laws, lines_of(frame), methods)
+    return Facts(tuple(made), laws, lines_of(frame), methods, times.caveats)
 
 
 def caption(facts: Facts) -> str:
@@ -74,7 +81,7 @@ def caption(facts: Facts) -> str:
         "Training time is feature extraction plus fit, by the wall clock. Peak memory is the largest resident size of "
         f"the trial's process in any phase, imported libraries included{method}. Points are geometric means, "
         "bars 95% t intervals over seeds, on logarithms. "
-        f"{fitted}"
+        f"{fitted}{told(facts.caveats)}"
     )
 
 

@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from harness.analysis.frames import complete, complete_epochs
+from harness.analysis.timing import comparable
 from harness.report.figures import style
 from harness.report.figures.style import Line, Lines
+from harness.report.text import told
 
 NAME = "optimizers"
 TITLE = "Optimizers of one network"
@@ -30,17 +32,22 @@ class Panel(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """All networks with two optimizers or more, learning rates by line, and trials of theirs that did not end well."""
+    """All networks with two optimizers or more, learning rates by line, and trials of theirs that did not end well.
+
+    `caveats` say what was left out of the times, or not checked.
+    """
 
     panels: tuple[Panel, ...]
     lines: Lines
     rates: dict[str, str]
     lost: tuple[tuple[str, int], ...]
+    caveats: tuple[str, ...] = ()
 
 
 def facts(trials: pd.DataFrame, epochs: pd.DataFrame) -> Facts:
     """Training histories at the largest size at which a network ran with two optimizers or more."""
-    frame, history = complete(trials), complete_epochs(epochs)
+    times = comparable(complete(trials))
+    frame, history = times.rows, complete_epochs(epochs)
     deep = frame[(frame["status"] != "skipped") & (frame["optimizer"] != "")]
     good = deep[deep["status"] == "ok"].set_index("trial_id")
     history = history[history["trial_id"].isin(good.index)]
@@ -73,7 +80,7 @@ def facts(trials: pd.DataFrame, epochs: pd.DataFrame) -> Facts:
         for label, rows in planned[planned["status"] != "ok"].groupby("label"):
             lost[str(label)] = lost.get(str(label), 0) + len(rows)
     drawn = tuple((label, "deep") for label in sorted(rates))
-    return Facts(tuple(made), drawn, rates, tuple(sorted(lost.items())))
+    return Facts(tuple(made), drawn, rates, tuple(sorted(lost.items())), times.left_behind)
 
 
 def _rate(rates: pd.Series) -> str:
@@ -110,7 +117,7 @@ def caption(facts: Facts) -> str:
     return (
         "Means over seeds after each epoch, left against epochs and right against seconds since the fit began: "
         f"{networks}. The number behind a name is its learning rate. "
-        f"A line ends where the first of its seeds stopped.{lost}"
+        f"A line ends where the first of its seeds stopped.{lost}{told(facts.caveats)}"
     )
 
 

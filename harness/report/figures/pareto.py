@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 
 from harness.analysis.curves import LINE, over_seeds, pareto_front
 from harness.analysis.frames import complete, lines_of
+from harness.analysis.timing import comparable
 from harness.report.figures import style
 from harness.report.figures.style import Line, Lines
+from harness.report.text import told
 
 NAME = "pareto"
 TITLE = "Accuracy against training time"
@@ -35,15 +37,17 @@ class Panel(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """All datasets."""
+    """All datasets; `caveats` say what was left out of the times, or not checked."""
 
     panels: tuple[Panel, ...]
     lines: Lines
+    caveats: tuple[str, ...] = ()
 
 
 def facts(trials: pd.DataFrame) -> Facts:
     """Mean accuracy and mean seconds of every pipeline and size."""
-    frame = complete(trials)
+    times = comparable(complete(trials))
+    frame = times.rows
     key = [*LINE, "n_train"]
     table = over_seeds(frame, "accuracy").merge(over_seeds(frame, "train_s"), on=key, suffixes=("", "_s"))
     table = table[table["value_s"] > 0]
@@ -59,7 +63,7 @@ def facts(trials: pd.DataFrame) -> Facts:
             for row in best.to_dict("records")
         ]
         made.append(Panel(str(dataset), tuple(lines), tuple(front)))
-    return Facts(tuple(made), lines_of(frame))
+    return Facts(tuple(made), lines_of(frame), times.caveats)
 
 
 def caption(facts: Facts) -> str:
@@ -74,7 +78,7 @@ def caption(facts: Facts) -> str:
         "Each point is a pipeline at one training size (means over seeds), joined in order of size; up and to the left "
         "is better. Along the grey front no other point is at once as fast and as accurate. It describes these "
         f"accuracies and was picked on them, so it proves nothing about other images. On the front, fastest first: "
-        f"{fronts}."
+        f"{fronts}.{told(facts.caveats)}"
     )
 
 
