@@ -52,7 +52,7 @@ class Costs(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """One family on one dataset: a row for each (pipeline, size), a column for each seed."""
+    """One family on one dataset: a row for each (pipeline and backend, size), a column for each seed."""
 
     names: tuple[tuple[str, int], ...]
     n_test: float
@@ -65,9 +65,10 @@ def cost_to_target(trials: pd.DataFrame) -> Costs | None:
     """Compare what the families spend on the CPU until both reach the same accuracy.
 
     On each dataset the target is the highest accuracy that both families reach: the lower of their best mean
-    accuracies over all pipelines and sizes. A (pipeline, size) pair reaches it if it falls short by no more than one
-    standard error that the number of test images allows; of these pairs the one with the least mean `train_s` counts,
-    with its seconds and its peak memory. (The one-standard-error rule of Breiman et al. 1984, Classification and
+    accuracies over all pipelines and sizes, each backend of a pipeline being one of its own: nobody pays the mean of
+    several. A (pipeline, size) pair reaches it if it falls short by no more than one standard error that the number of
+    test images allows; of these pairs the one with the least mean `train_s` counts, with its seconds and its peak
+    memory. (The one-standard-error rule of Breiman et al. 1984, Classification and
     Regression Trees, section 3.4.3: where a curve is flat, chance decides which of its sizes is highest, and the
     family that levels off would pay for the larger ones.) Target and pairs are chosen on one half of the test images
     and then on the other, and the two ratios averaged geometrically. The interval is a percentile bootstrap over
@@ -90,7 +91,7 @@ def cost_to_target(trials: pd.DataFrame) -> Costs | None:
         times = comparable(of_dataset)
         group = contenders(times.rows)
         group = group[~(group["train_s"] <= 0) & (group["n_test"] > 0)]
-        timed = group["train_s"].notna().groupby([group["pipeline"], group["n_train"]]).transform("any")
+        timed = group["train_s"].notna().groupby([group["label"], group["n_train"]]).transform("any")
         group = group[timed]
         if group["family"].nunique() < 2:
             continue
@@ -113,13 +114,13 @@ def cost_to_target(trials: pd.DataFrame) -> Costs | None:
 
 def _table(rows: pd.DataFrame, family: str, seeds: list[int]) -> _Table:
     of_family = rows[rows["family"] == family]
-    pairs = of_family.groupby(["pipeline", "n_train"]).size().index
+    pairs = of_family.groupby(["label", "n_train"]).size().index
 
     def table(column: str) -> Floats:
-        wide = of_family.pivot_table(index=["pipeline", "n_train"], columns="seed", values=column, dropna=False)
+        wide = of_family.pivot_table(index=["label", "n_train"], columns="seed", values=column, dropna=False)
         return wide.reindex(index=pairs, columns=seeds).to_numpy(dtype=float)
 
-    names = tuple((str(pipeline), int(n_train)) for pipeline, n_train in pairs)
+    names = tuple((str(label), int(n_train)) for label, n_train in pairs)
     return _Table(
         names,
         float(of_family["n_test"].median()),

@@ -15,6 +15,10 @@ class Settings(NamedTuple):
     jit_compile: bool
 
 
+# The CPU's were measured (`results/backends`, a small CNN on 1,000 MNIST images, two EPYC cores): a step of TensorFlow
+# takes 3.3 times as long with XLA as without, and 1.15 times as long in float32 as in bfloat16, which this processor
+# computes in hardware. Float32 stays the default because most processors do not, and emulate it slowly. JAX compiles
+# always; TorchInductor wants a C++ compiler and was not measured. The GPU's are Keras's own, not measured yet either.
 DEFAULTS: dict[tuple[str, str], Settings] = {
     ("tensorflow", "cpu"): Settings("float32", False),
     ("jax", "cpu"): Settings("float32", True),

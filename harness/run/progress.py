@@ -64,8 +64,7 @@ class ProgressDisplay:
 
     def started(self, trial: Trial, seconds: float, unknown: int) -> None:
         """A trial begins; `seconds` are expected for all that is left, beside `unknown` trials not seen before."""
-        words = f"{trial.pipeline} {trial.dataset.name} n={trial.n_train:,} seed={trial.seed} {trial.device}"
-        self.running[trial.id] = (words, "")
+        self.running[trial.id] = (called(trial.identity()), "")
         if self.live is not None and self.task is not None:
             self.live.update(self.task, description=self.current(), eta=eta(seconds, unknown))
 
@@ -104,11 +103,21 @@ class ProgressDisplay:
         self.console.print(text, markup=False, highlight=False)
 
 
+def called(identity: Mapping[str, Any]) -> str:
+    """A trial in words: what tells it from the others, and nothing that is as it nearly always is."""
+    words = [identity["pipeline"], identity["dataset"], f"n={identity['n_train']:,}", f"seed={identity['seed']}"]
+    if identity["repeat"]:
+        words.append(f"repeat={identity['repeat']}")
+    if identity["backend"] not in ("sklearn", "tensorflow"):
+        words.append(identity["backend"])
+    if identity["device"] != "cpu":
+        words.append(identity["device"])
+    return " ".join(words)
+
+
 def line(row: Mapping[str, Any]) -> str:
     """One finished trial in a line."""
-    head = f"{row['pipeline']} {row['dataset']} n={row['n_train']:,} seed={row['seed']}"
-    if row["device"] != "cpu":
-        head += f" {row['device']}"
+    head = called(row)
     if row["status"] != "ok":
         where = f" in {row['phase']}" if row["phase"] else ""
         return f"{head}: {row['status']}{where}: {row['message']}"

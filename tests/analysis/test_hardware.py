@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from harness.analysis.frames import complete
@@ -53,6 +54,16 @@ def test_only_the_cpu_counts_and_both_families_must_have_run_there() -> None:
     assert costs is not None
     assert costs.seconds.value == pytest.approx(4, rel=0.02)
     assert cost_to_target(complete(trials[(trials["device"] == "gpu") | (trials["family"] == "deep")])) is None
+
+
+def test_a_slow_backend_of_the_same_network_costs_nobody() -> None:
+    trials = synthetic.trials(planted(), noise=0.001)
+    slow = trials[trials["family"] == "deep"].assign(backend="jax")
+    slow = slow.assign(train_s=slow["train_s"] * 10, trial_id=slow["trial_id"] + "j")
+    costs = cost_to_target(complete(pd.concat([trials, slow], ignore_index=True)))
+    assert costs is not None
+    assert costs.seconds.value == pytest.approx(4, rel=0.02)
+    assert {entry.deep.pipeline for entry in costs.reached} == {"net (tensorflow)"}
 
 
 def test_memory_that_was_not_recorded_leaves_the_seconds() -> None:

@@ -17,8 +17,9 @@ def trial(n_train: int) -> Trial:
 
 ROW = {
     "trial_id": "0",
-    "pipeline": "hog-svm", "dataset": "digits", "n_train": 1200, "seed": 0, "device": "cpu", "status": "ok",
-    "phase": None, "message": None, "features_s": 0.5, "fit_s": 1.0, "predict_s": 0.25, "accuracy": 0.97,
+    "pipeline": "hog-svm", "dataset": "digits", "n_train": 1200, "seed": 0, "repeat": 0, "device": "cpu",
+    "backend": "sklearn", "status": "ok", "phase": None, "message": None,
+    "features_s": 0.5, "fit_s": 1.0, "predict_s": 0.25, "accuracy": 0.97,
 }  # fmt: skip
 
 
@@ -65,7 +66,14 @@ def test_eta_says_when_it_knows_only_part() -> None:
     assert eta(0.0, 5) == ""
     assert eta(60.0, 0).startswith("about 60.0 s left (")
     assert eta(60.0, 2).startswith("at least 60.0 s left (")
-    assert line({**ROW, "device": "gpu"}).startswith("hog-svm digits n=1,200 seed=0 gpu:")
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [({"device": "gpu"}, "gpu"), ({"repeat": 2}, "repeat=2"), ({"backend": "jax", "device": "gpu"}, "jax gpu")],
+)
+def test_a_line_says_what_tells_a_trial_from_the_others(part: dict[str, object], words: str) -> None:
+    assert line({**ROW, **part}).startswith(f"hog-svm digits n=1,200 seed=0 {words}: accuracy")
 
 
 def test_several_at_once_are_shown_side_by_side() -> None:
@@ -78,7 +86,7 @@ def test_several_at_once_are_shown_side_by_side() -> None:
             progress.started(one, 3.0, 0)
         progress.event(trials[1], {"event": "phase", "phase": "fit"})
         assert progress.current().startswith("4 running: ")
-        assert "n=200 seed=0 cpu · fit |" in progress.current()
+        assert "n=200 seed=0 · fit |" in progress.current()
         assert progress.current().endswith("| ...")
         for one in trials[:3]:
             progress.finished({**ROW, "trial_id": one.id}, 0.0, 0)
