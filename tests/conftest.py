@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def mnist_home() -> Path:
     if not home or not (Path(home) / "mnist.npz").is_file():
         pytest.skip("needs real MNIST: set HARNESS_DATA_HOME to a folder with mnist.npz")
     return Path(home)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Children obey Ctrl-C, although whoever started the tests in the background had them ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
