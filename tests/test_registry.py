@@ -36,7 +36,7 @@ def test_parameters_are_those_of_the_signature() -> None:
 def test_an_unknown_name_gets_a_hint() -> None:
     with pytest.raises(MisuseError, match="unknown network 'vgg61'; did you mean 'vgg16'"):
         registry.load_part("networks", "vgg61")
-    with pytest.raises(MisuseError, match="known: cnn, mlp, vgg16"):
+    with pytest.raises(MisuseError, match="known: cnn, gru, lenet5, lstm, mlp, perceptron, rbf, resnet, rnn, vgg16"):
         registry.load_part("networks", "transformer")
 
 

@@ -6,16 +6,23 @@ earlier feature made. It gives float32 of (n, d) and names the d columns in `get
 parameter receives the trial's seed.
 """
 
+from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from pydantic import Field
 
 from harness.errors import TrialError
 
 Takes: TypeAlias = Literal["images", "matrix"]
 FloatMatrix: TypeAlias = NDArray[np.float32]
+Positive = Annotated[int, Field(ge=1)]
+
+# A batch's float64 copies, a few MB, stay near the processor, and large images do not fill the memory.
+BATCH_PIXELS = 2**18
 
 
 def check_images(images: Any, shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
@@ -35,6 +42,110 @@ def check_images(images: Any, shape: tuple[int, ...] | None = None) -> tuple[int
     return received
 
 
+def check_side(shape: tuple[int, ...], least: int, what: str, remedy: str) -> None:
+    """Make sure that height and width are at least `least`, which `what` needs.
+
+    Raises
+    ------
+    TrialError
+        If one is not; the message ends with the remedy.
+    """
+    if min(shape[:2]) < least:
+        raise TrialError(
+            f"{what} needs images of at least {least}x{least} pixels, received {shape[0]}x{shape[1]}; {remedy}"
+        )
+
+
+def check_grid(shape: tuple[int, ...], grid: int, name: str) -> None:
+    """Make sure that every cell of a grid has a pixel.
+
+    Raises
+    ------
+    TrialError
+        If one has none.
+    """
+    check_side(shape, grid, f"{name}: a grid of {grid}x{grid} cells", "make grid smaller")
+
+
+def describe_channels(
+    describe: Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]]], images: NDArray[np.uint8]
+) -> FloatMatrix:
+    """Describe each channel by itself, in batches, on the threads of the surrounding `joblib.parallel_config`.
+
+    Parameters
+    ----------
+    describe
+        Makes a matrix (m, k) of a stack (m, h, w) of single channels.
+    images
+        uint8 of (n, h, w) or (n, h, w, c).
+
+    Returns
+    -------
+    float32 of (n, k * c); the channel counts fastest.
+    """
+    stack = images if images.ndim == 4 else images[..., None]
+    n, height, width, channels = stack.shape
+    size = max(1, BATCH_PIXELS // max(1, height * width * channels))
+
+    def batch(start: int) -> FloatMatrix:
+        part = stack[start : start + size]
+        planes = np.ascontiguousarray(np.moveaxis(part, -1, 1)).reshape(-1, height, width)
+        described = describe(planes).astype(np.float32).reshape(len(part), channels, -1)
+        return described.transpose(0, 2, 1).reshape(len(part), -1)
+
+    if n <= size:  # starting threads would cost a single image more than its description
+        return batch(0)
+    return np.concatenate(Parallel()(delayed(batch)(start) for start in range(0, n, size)))
+
+
+def cell_of_pixel(side: int, grid: int) -> NDArray[np.intp]:
+    """In which of `grid` cells each of `side` pixels lies; sizes of cells differ by at most one pixel."""
+    return np.repeat(np.arange(grid), np.diff(np.arange(grid + 1) * side // grid))
+
+
+def cell_means(values: NDArray[Any], grid: int) -> NDArray[np.float64]:
+    """Mean of each cell of a grid over (m, h, w), as (m, grid, grid)."""
+    edges = [np.arange(grid + 1) * side // grid for side in values.shape[1:]]
+    by_row = np.add.reduceat(values, edges[0][:-1], axis=1, dtype=np.float64)
+    sums: NDArray[np.float64] = np.add.reduceat(by_row, edges[1][:-1], axis=2)
+    return sums / np.outer(np.diff(edges[0]), np.diff(edges[1]))
+
+
+def cell_histograms(
+    bins: NDArray[np.integer[Any]], n_bins: int, grid: int, weights: NDArray[np.floating[Any]] | None = None
+) -> NDArray[np.float64]:
+    """Histogram of each cell of a grid, divided by the cell's pixels.
+
+    Parameters
+    ----------
+    bins
+        The bin of each pixel, of (m, h, w).
+    n_bins
+        How many bins there are.
+    grid
+        Cells along each side.
+    weights
+        What each pixel counts, of (m, h, w); 1 where not given.
+
+    Returns
+    -------
+    float64 of (m, grid, grid, n_bins).
+    """
+    m, height, width = bins.shape
+    cell = cell_of_pixel(height, grid)[:, None] * grid + cell_of_pixel(width, grid)
+    place = (np.arange(m)[:, None, None] * grid**2 + cell) * n_bins + bins
+    counts = np.bincount(
+        place.ravel(), None if weights is None else weights.ravel(), minlength=m * grid**2 * n_bins
+    ).reshape(m, grid, grid, n_bins)
+    return counts / np.bincount(cell.ravel()).reshape(grid, grid, 1)
+
+
 def names_of_axes(prefix: str, shape: tuple[int, ...]) -> NDArray[np.object_]:
     """Names of a raveled array's entries by their indices: `prefix_0_0`, `prefix_0_1`, ..."""
     return np.array([f"{prefix}_" + "_".join(map(str, index)) for index in product(*map(range, shape))], dtype=object)
+
+
+def names_of_channels(names: Iterable[str], shape: tuple[int, ...]) -> NDArray[np.object_]:
+    """The names, and for images of a colour shape each followed by `_CHANNEL`, in the order of `describe_channels`."""
+    tails = [f"_{channel}" for channel in range(shape[2])] if len(shape) == 3 else [""]
+    return np.array([f"{name}{tail}" for name in names for tail in tails], dtype=object)

@@ -1,19 +1,16 @@
 """Histograms of oriented gradients."""
 
 import math
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from skimage.feature import hog
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from harness.errors import TrialError
-from harness.features.base import FloatMatrix, Takes, check_images, names_of_axes
-
-Positive = Annotated[int, Field(ge=1)]
+from harness.features.base import FloatMatrix, Positive, Takes, check_images, names_of_axes
 
 
 class Hog(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed

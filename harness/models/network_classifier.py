@@ -125,7 +125,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             fitted, held_out = validation_split(y, self.train.validation_fraction, self.seed)
             validation = (as_input(images[held_out]), y[held_out])
             images, y = images[fitted], y[fitted]
-        x = as_input(images)
+        x = once = as_input(images)
         passes, total_steps = planned(len(x), self.train)
         if passes > 1:
             x, y = np.concatenate([x] * passes), np.concatenate([y] * passes)
@@ -134,6 +134,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.model_: keras.Model = build(
                 "networks", self.network.name, self.network.params, x.shape[1:], self.n_classes
             )
+        # Keras's name for layers that look at the training images before training, such as its Normalization.
+        for layer in self.model_.layers:
+            if hasattr(layer, "adapt"):
+                layer.adapt(once)
         optimizer = build("optimizers", self.optimizer.name, self.optimizer.params, total_steps)
         self.model_.compile(
             optimizer=optimizer,
@@ -142,6 +146,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             steps_per_execution=self.train.steps_per_execution,
             jit_compile=self.jit_compile_,
         )
+        # Keras does not compile a network with a layer that XLA cannot, such as cuDNN's LSTM and GRU.
+        self.jit_compile_ = bool(self.model_.jit_compile)
         self.n_parameters_ = int(self.model_.count_params())
         self.learning_rate_ = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         self.build_s_ = time.perf_counter() - started

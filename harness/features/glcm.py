@@ -1,0 +1,97 @@
+"""Properties of grey-level co-occurrence."""
+
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from skimage.feature import graycomatrix, graycoprops
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from harness.features.base import (
+    FloatMatrix,
+    Positive,
+    Takes,
+    check_images,
+    check_side,
+    describe_channels,
+    names_of_channels,
+)
+
+PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation")
+DEGREES = (0, 45, 90, 135)
+
+
+class Glcm(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """Haralick's texture properties of grey-level co-occurrence matrices (GLCM), by scikit-image.
+
+    A matrix counts how often two grey levels stand at a distance and direction from each other, in either order. Of
+    each, contrast, dissimilarity, homogeneity, angular second moment (ASM), energy and correlation are taken. Of a
+    colour image, each channel is described by itself.
+
+    Parameters
+    ----------
+    distances
+        Distances of the two pixels; each is taken at 0, 45, 90 and 135 degrees, rounded to whole pixels.
+    levels
+        Grey levels, equally wide, that the 256 are summed up to.
+
+    References
+    ----------
+    Haralick, Shanmugam and Dinstein, Textural features for image classification (IEEE Transactions on Systems, Man, and
+    Cybernetics 3, 1973).
+    """
+
+    takes: ClassVar[Takes] = "images"
+
+    def __init__(
+        self,
+        *,
+        distances: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 2, 3),
+        levels: Annotated[int, Field(ge=2, le=256)] = 8,
+    ) -> None:
+        self.distances = distances
+        self.levels = levels
+
+    def fit(self, X: NDArray[np.uint8], y: Any = None) -> Self:  # noqa: N803
+        """Note the shape of the images, uint8 of (n, h, w) or (n, h, w, c).
+
+        Raises
+        ------
+        TrialError
+            If no two pixels of the images have the largest distance.
+        """
+        shape, most = check_images(X), max(self.distances)
+        check_side(shape, most + 1, f"glcm: a distance of {most}", "make distances smaller")
+        self.image_shape_ = shape
+        return self
+
+    def transform(self, X: NDArray[np.uint8]) -> FloatMatrix:  # noqa: N803
+        """Properties as float32 of (n, 6 * distances * 4 * c)."""
+        check_is_fitted(self)
+        check_images(X, self.image_shape_)
+        return describe_channels(self._describe, X)
+
+    def _describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        quantised = (planes.astype(np.uint16) * self.levels >> 8).astype(np.uint8)
+        angles = np.radians(DEGREES)
+        matrices = [graycomatrix(plane, self.distances, angles, self.levels, symmetric=True) for plane in quantised]
+        # All images' matrices, one behind another where scikit-image expects distances, cost one call a property.
+        together = np.concatenate(matrices, axis=2)
+        found = np.stack([graycoprops(together, name).reshape(len(planes), -1) for name in PROPERTIES], axis=1)
+        properties: NDArray[np.float64] = found.reshape(len(planes), -1)
+        return properties
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """`glcm_PROPERTY_DISTANCE_DEGREES`, for colour images followed by `_CHANNEL`."""
+        check_is_fitted(self)
+        return names_of_channels(
+            (
+                f"glcm_{name}_{distance}_{angle}"
+                for name in PROPERTIES
+                for distance in self.distances
+                for angle in DEGREES
+            ),
+            self.image_shape_,
+        )
