@@ -8,12 +8,14 @@ parameter receives the trial's seed.
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from pydantic import Field
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
 from harness.errors import TrialError
 
@@ -96,6 +98,47 @@ def describe_channels(
     if n <= size:  # starting threads would cost a single image more than its description
         return batch(0)
     return np.concatenate(Parallel()(delayed(batch)(start) for start in range(0, n, size)))
+
+
+class ChannelFeature(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """What describes each channel of an image by itself: a subclass has parameters, `describe` and `names`."""
+
+    takes: ClassVar[Takes] = "images"
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise a TrialError where images of that shape are too small; any will do where this is not overridden."""
+
+    def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+        """A matrix (m, k) of a stack (m, h, w) of single channels."""
+        raise NotImplementedError
+
+    def names(self) -> Iterable[str]:
+        """Names of the k columns of a grey image, once fitted."""
+        raise NotImplementedError
+
+    def fit(self, X: NDArray[np.uint8], y: Any = None) -> Self:  # noqa: N803
+        """Note the shape of the images, uint8 of (n, h, w) or (n, h, w, c).
+
+        Raises
+        ------
+        TrialError
+            If they are no images, or too small; see `check`.
+        """
+        shape = check_images(X)
+        self.check(shape)
+        self.image_shape_ = shape
+        return self
+
+    def transform(self, X: NDArray[np.uint8]) -> FloatMatrix:  # noqa: N803
+        """Descriptions as float32 of (n, k * c); the channel counts fastest."""
+        check_is_fitted(self)
+        check_images(X, self.image_shape_)
+        return describe_channels(self.describe, X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """The names of `names`, for colour images each followed by `_CHANNEL`."""
+        check_is_fitted(self)
+        return names_of_channels(self.names(), self.image_shape_)
 
 
 def cell_of_pixel(side: int, grid: int) -> NDArray[np.intp]:

@@ -1,24 +1,16 @@
 """Distribution of brightness or colour."""
 
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Iterable
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from harness.features.base import (
-    FloatMatrix,
-    Takes,
-    cell_histograms,
-    check_images,
-    describe_channels,
-    names_of_channels,
-)
+from harness.features.base import ChannelFeature, cell_histograms
 
 
-class Colour(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+class Colour(ChannelFeature):
     """Colour histograms and moments: of each channel, shares of pixels, mean, standard deviation and skewness.
 
     A grey image has one channel. Moments are of brightness 0 to 1; skewness is the cube root of the third central
@@ -35,23 +27,11 @@ class Colour(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
     Similarity of color images (SPIE 2420, 1995).
     """
 
-    takes: ClassVar[Takes] = "images"
-
     def __init__(self, *, bins: Annotated[int, Field(ge=1, le=256)] = 16) -> None:
         self.bins = bins
 
-    def fit(self, X: NDArray[np.uint8], y: Any = None) -> Self:  # noqa: N803
-        """Note the shape of the images, uint8 of (n, h, w) or (n, h, w, c)."""
-        self.image_shape_ = check_images(X)
-        return self
-
-    def transform(self, X: NDArray[np.uint8]) -> FloatMatrix:  # noqa: N803
-        """Histograms and moments as float32 of (n, (bins + 3) * c)."""
-        check_is_fitted(self)
-        check_images(X, self.image_shape_)
-        return describe_channels(self._describe, X)
-
-    def _describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Histograms and moments as (m, bins + 3)."""
         histograms = cell_histograms(planes.astype(np.intp) * self.bins >> 8, self.bins, grid=1)
         brightness = planes.reshape(len(planes), -1) / 255
         mean = brightness.mean(axis=1)
@@ -60,8 +40,6 @@ class Colour(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         deviation, skewness = np.sqrt(squared.mean(axis=1)), np.cbrt((squared * centred).mean(axis=1))
         return np.column_stack([histograms.reshape(len(planes), -1), mean, deviation, skewness])
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """`colour_BIN`, then `colour_mean`, `colour_std`, `colour_skewness`, for colour images and `_CHANNEL`."""
-        check_is_fitted(self)
-        names = (f"colour_{what}" for what in (*range(self.bins), "mean", "std", "skewness"))
-        return names_of_channels(names, self.image_shape_)
+    def names(self) -> Iterable[str]:
+        """`colour_BIN`, then `colour_mean`, `colour_std`, `colour_skewness`."""
+        return (f"colour_{what}" for what in (*range(self.bins), "mean", "std", "skewness"))

@@ -1,32 +1,20 @@
 """How many edges there are, and which way they run."""
 
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Iterable
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import correlate1d
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from harness.features.base import (
-    FloatMatrix,
-    Positive,
-    Takes,
-    cell_histograms,
-    cell_means,
-    check_grid,
-    check_images,
-    describe_channels,
-    names_of_axes,
-    names_of_channels,
-)
+from harness.features.base import ChannelFeature, Positive, cell_histograms, cell_means, check_grid, names_of_axes
 
 # The Sobel filter's weights add up to 4 on either side, so that a step from 0 to 255 has this gradient.
 STEP = 4 * 255
 
 
-class Edges(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+class Edges(ChannelFeature):
     """Density and directions of edges in each grid cell, by the Sobel filter.
 
     Density is the share of a cell's pixels that lie on an edge; beside it stands a histogram of the directions of the
@@ -48,8 +36,6 @@ class Edges(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
     Park, Jeon and Won, Efficient use of local edge histogram descriptor (ACM Multimedia Workshops 2000).
     """
 
-    takes: ClassVar[Takes] = "images"
-
     def __init__(
         self,
         *,
@@ -61,26 +47,12 @@ class Edges(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
         self.grid = grid
         self.threshold = threshold
 
-    def fit(self, X: NDArray[np.uint8], y: Any = None) -> Self:  # noqa: N803
-        """Note the shape of the images, uint8 of (n, h, w) or (n, h, w, c).
-
-        Raises
-        ------
-        TrialError
-            If a cell of the grid has no pixel.
-        """
-        shape = check_images(X)
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse a grid with a cell that has no pixel."""
         check_grid(shape, self.grid, "edges")
-        self.image_shape_ = shape
-        return self
 
-    def transform(self, X: NDArray[np.uint8]) -> FloatMatrix:  # noqa: N803
-        """Densities and histograms as float32 of (n, grid ** 2 * (1 + orientations) * c)."""
-        check_is_fitted(self)
-        check_images(X, self.image_shape_)
-        return describe_channels(self._describe, X)
-
-    def _describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Densities and histograms as (m, grid ** 2 * (1 + orientations))."""
         down, across = sobel(planes, 1), sobel(planes, 2)
         length = np.hypot(down, across) / STEP
         angle = np.degrees(np.arctan2(down, across)) % 180
@@ -90,12 +62,10 @@ class Edges(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
         histograms = cell_histograms(bins, self.orientations, self.grid, length)
         return np.concatenate([density[..., None], histograms], axis=-1).reshape(len(planes), -1)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """`edges_CELLROW_CELLCOLUMN_density`, then `..._BIN`, for colour images followed by `_CHANNEL`."""
-        check_is_fitted(self)
+    def names(self) -> Iterable[str]:
+        """`edges_CELLROW_CELLCOLUMN_density`, then `..._BIN`."""
         cells = names_of_axes("edges", (self.grid, self.grid))
-        names = (f"{cell}_{what}" for cell in cells for what in ("density", *range(self.orientations)))
-        return names_of_channels(names, self.image_shape_)
+        return (f"{cell}_{what}" for cell in cells for what in ("density", *range(self.orientations)))
 
 
 def sobel(planes: NDArray[np.uint8], axis: int) -> NDArray[np.int32]:

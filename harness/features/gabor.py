@@ -1,32 +1,23 @@
 """Responses to a bank of Gabor filters."""
 
 import math
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Iterable
+from functools import cache
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import fft
 from skimage.filters import gabor_kernel
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from harness.features.base import (
-    FloatMatrix,
-    Positive,
-    Takes,
-    cell_means,
-    check_grid,
-    check_images,
-    describe_channels,
-    names_of_channels,
-)
+from harness.features.base import ChannelFeature, Positive, cell_means, check_grid
 
 # Lower frequencies would make kernels of hundreds of pixels.
 Frequency = Annotated[float, Field(ge=0.02, le=0.5)]
 
 
-class Gabor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+class Gabor(ChannelFeature):
     """Magnitudes of a bank of Gabor filters: mean and standard deviation of each grid cell; kernels by scikit-image.
 
     Brightness is taken as 0 to 1, and as 0 outside the image. Of a colour image, each channel is described by itself.
@@ -45,8 +36,6 @@ class Gabor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
     Manjunath and Ma, Texture features for browsing and retrieval of image data (IEEE TPAMI 18, 1996).
     """
 
-    takes: ClassVar[Takes] = "images"
-
     def __init__(
         self,
         *,
@@ -58,33 +47,13 @@ class Gabor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
         self.orientations = orientations
         self.grid = grid
 
-    def fit(self, X: NDArray[np.uint8], y: Any = None) -> Self:  # noqa: N803
-        """Note the shape of the images, uint8 of (n, h, w) or (n, h, w, c).
-
-        Raises
-        ------
-        TrialError
-            If a cell of the grid has no pixel.
-        """
-        shape = check_images(X)
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse a grid with a cell that has no pixel."""
         check_grid(shape, self.grid, "gabor")
-        self.image_shape_ = shape
-        return self
 
-    def transform(self, X: NDArray[np.uint8]) -> FloatMatrix:  # noqa: N803
-        """Means and deviations as float32 of (n, frequencies * orientations * grid ** 2 * 2 * c)."""
-        check_is_fitted(self)
-        check_images(X, self.image_shape_)
-        kernels = [
-            gabor_kernel(frequency, math.pi * index / self.orientations)
-            for frequency in self.frequencies
-            for index in range(self.orientations)
-        ]
-        return describe_channels(lambda planes: self._describe(planes, kernels), X)
-
-    def _describe(
-        self, planes: NDArray[np.uint8], kernels: list[NDArray[np.complexfloating[Any]]]
-    ) -> NDArray[np.float64]:
+    def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Means and deviations as (m, frequencies * orientations * grid ** 2 * 2)."""
+        kernels = bank(tuple(self.frequencies), self.orientations)
         m, height, width = planes.shape
         sides = [
             fft.next_fast_len(side + max(kernel.shape[axis] for kernel in kernels) - 1)
@@ -102,18 +71,24 @@ class Gabor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
             parts.append(np.stack([mean, deviation], axis=-1).reshape(m, -1))
         return np.concatenate(parts, axis=1)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """`gabor_FREQUENCY_ORIENTATION_CELLROW_CELLCOLUMN_mean` and `_std`, for colour images and `_CHANNEL`."""
-        check_is_fitted(self)
+    def names(self) -> Iterable[str]:
+        """`gabor_FREQUENCY_ORIENTATION_CELLROW_CELLCOLUMN_mean` and `_std`."""
         cells = range(self.grid)
-        return names_of_channels(
-            (
-                f"gabor_{frequency}_{orientation}_{row}_{column}_{what}"
-                for frequency in self.frequencies
-                for orientation in range(self.orientations)
-                for row in cells
-                for column in cells
-                for what in ("mean", "std")
-            ),
-            self.image_shape_,
+        return (
+            f"gabor_{frequency}_{orientation}_{row}_{column}_{what}"
+            for frequency in self.frequencies
+            for orientation in range(self.orientations)
+            for row in cells
+            for column in cells
+            for what in ("mean", "std")
         )
+
+
+@cache
+def bank(frequencies: tuple[float, ...], orientations: int) -> tuple[NDArray[np.complexfloating[Any]], ...]:
+    """The kernels, those of one frequency together; kept, because each batch of images asks for them."""
+    return tuple(
+        gabor_kernel(frequency, math.pi * index / orientations)
+        for frequency in frequencies
+        for index in range(orientations)
+    )

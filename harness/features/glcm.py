@@ -1,29 +1,20 @@
 """Properties of grey-level co-occurrence."""
 
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Iterable
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from skimage.feature import graycomatrix, graycoprops
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from harness.features.base import (
-    FloatMatrix,
-    Positive,
-    Takes,
-    check_images,
-    check_side,
-    describe_channels,
-    names_of_channels,
-)
+from harness.features.base import ChannelFeature, Positive, check_side
 
 PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation")
 DEGREES = (0, 45, 90, 135)
 
 
-class Glcm(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+class Glcm(ChannelFeature):
     """Haralick's texture properties of grey-level co-occurrence matrices (GLCM), by scikit-image.
 
     A matrix counts how often two grey levels stand at a distance and direction from each other, in either order. Of
@@ -43,8 +34,6 @@ class Glcm(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
     Cybernetics 3, 1973).
     """
 
-    takes: ClassVar[Takes] = "images"
-
     def __init__(
         self,
         *,
@@ -54,26 +43,13 @@ class Glcm(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         self.distances = distances
         self.levels = levels
 
-    def fit(self, X: NDArray[np.uint8], y: Any = None) -> Self:  # noqa: N803
-        """Note the shape of the images, uint8 of (n, h, w) or (n, h, w, c).
-
-        Raises
-        ------
-        TrialError
-            If no two pixels of the images have the largest distance.
-        """
-        shape, most = check_images(X), max(self.distances)
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse images of which no two pixels have the largest distance."""
+        most = max(self.distances)
         check_side(shape, most + 1, f"glcm: a distance of {most}", "make distances smaller")
-        self.image_shape_ = shape
-        return self
 
-    def transform(self, X: NDArray[np.uint8]) -> FloatMatrix:  # noqa: N803
-        """Properties as float32 of (n, 6 * distances * 4 * c)."""
-        check_is_fitted(self)
-        check_images(X, self.image_shape_)
-        return describe_channels(self._describe, X)
-
-    def _describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Properties as (m, 6 * distances * 4)."""
         quantised = (planes.astype(np.uint16) * self.levels >> 8).astype(np.uint8)
         angles = np.radians(DEGREES)
         matrices = [graycomatrix(plane, self.distances, angles, self.levels, symmetric=True) for plane in quantised]
@@ -83,15 +59,8 @@ class Glcm(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         properties: NDArray[np.float64] = found.reshape(len(planes), -1)
         return properties
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """`glcm_PROPERTY_DISTANCE_DEGREES`, for colour images followed by `_CHANNEL`."""
-        check_is_fitted(self)
-        return names_of_channels(
-            (
-                f"glcm_{name}_{distance}_{angle}"
-                for name in PROPERTIES
-                for distance in self.distances
-                for angle in DEGREES
-            ),
-            self.image_shape_,
+    def names(self) -> Iterable[str]:
+        """`glcm_PROPERTY_DISTANCE_DEGREES`."""
+        return (
+            f"glcm_{name}_{distance}_{angle}" for name in PROPERTIES for distance in self.distances for angle in DEGREES
         )
