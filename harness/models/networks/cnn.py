@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from harness.errors import TrialError
-from harness.models.networks import BATCH_NORM_MOMENTUM
+from harness.models.networks import BATCH_NORM_MOMENTUM, probabilities
 
 if TYPE_CHECKING:
     import keras
@@ -70,6 +70,4 @@ def cnn(
     x = layers.Dropout(dropout)(x) if dropout else x
     x = layers.Dense(dense_units, activation="relu", kernel_initializer="he_normal")(x)
     x = layers.Dropout(dropout)(x) if dropout else x
-    # In float32 under every dtype policy: a softmax of half precision is none.
-    outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, outputs, name="cnn")
+    return keras.Model(inputs, probabilities(x, n_classes), name="cnn")

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from harness.models.networks import probabilities
+
 if TYPE_CHECKING:
     import keras
 
@@ -52,6 +54,4 @@ def lenet5(
     x = layers.Conv2D(120, 5, activation=activation, name="C5")(x)
     x = layers.Flatten()(x)
     x = layers.Dense(84, activation=activation, name="F6")(x)
-    # In float32 under every dtype policy: a softmax of half precision is none.
-    outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, outputs, name="lenet5")
+    return keras.Model(inputs, probabilities(x, n_classes), name="lenet5")

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from harness.models.networks import probabilities
+
 if TYPE_CHECKING:
     import keras
 
@@ -45,6 +47,4 @@ def mlp(
         x = layers.Dense(width, activation="relu", kernel_initializer="he_normal")(x)
         if dropout:
             x = layers.Dropout(dropout)(x)
-    # In float32 under every dtype policy: a softmax of half precision is none.
-    outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, outputs, name="mlp")
+    return keras.Model(inputs, probabilities(x, n_classes), name="mlp")

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from harness.models.networks import probabilities
+
 if TYPE_CHECKING:
     import keras
 
@@ -29,6 +31,4 @@ def perceptron(input_shape: tuple[int, int, int], n_classes: int) -> "keras.Mode
 
     inputs = layers.Input(input_shape)
     x = layers.Flatten()(inputs)
-    # In float32 under every dtype policy: a softmax of half precision is none.
-    outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, outputs, name="perceptron")
+    return keras.Model(inputs, probabilities(x, n_classes), name="perceptron")

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from harness.models.networks import probabilities
+
 if TYPE_CHECKING:
     import keras
 
@@ -44,6 +46,4 @@ def rbf(
     x = layers.Flatten()(inputs)
     # In float32 under every dtype policy: a distance is the small difference of large sums.
     x = GaussianUnits(units, dtype="float32", name="centres")(x)
-    # In float32 under every dtype policy: a softmax of half precision is none.
-    outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, outputs, name="rbf")
+    return keras.Model(inputs, probabilities(x, n_classes), name="rbf")

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from harness.models.networks import probabilities
+
 if TYPE_CHECKING:
     import keras
 
@@ -48,6 +50,4 @@ def over_rows(
     for number in range(1, layers + 1):
         layer = recurrent(units, return_sequences=number < layers, name=f"{name}{number}")
         x = (keras.layers.Bidirectional(layer, name=f"both{number}") if bidirectional else layer)(x)
-    # In float32 under every dtype policy: a softmax of half precision is none.
-    outputs = keras.layers.Dense(n_classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, outputs, name=name)
+    return keras.Model(inputs, probabilities(x, n_classes), name=name)
