@@ -96,16 +96,8 @@ class TableFormat(StrEnum):
     latex = "latex"
 
 
-class CompareFormat(StrEnum):
-    """What `harness compare` prints."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
-class CheckFormat(StrEnum):
-    """What `harness check` prints."""
+class RowFormat(StrEnum):
+    """What `harness check` and `harness compare` print."""
 
     table = "table"
     csv = "csv"
@@ -309,8 +301,8 @@ def check(
         bool, typer.Option("--trials", help="A line for every trial, with what is expected of it.")
     ] = False,
     format_: Annotated[
-        CheckFormat, typer.Option("--format", "-f", help="csv and json give every trial, in seconds and bytes.")
-    ] = CheckFormat.table,
+        RowFormat, typer.Option("--format", "-f", help="csv and json give every trial, in seconds and bytes.")
+    ] = RowFormat.table,
 ) -> None:
     """Check a suite and print its plan: what would run, how long it takes, what is missing, what would be skipped.
 
@@ -319,10 +311,11 @@ def check(
     """
     from rich.console import Console
 
+    from harness.data.build import dataset
     from harness.data.home import data_home as resolve_home
     from harness.run.folder import RunFolder
     from harness.run.foresee import expect_all, origin, total, warnings
-    from harness.run.runner import dataset, prospect
+    from harness.run.runner import prospect
     from harness.suite.load import load_suite
 
     loaded = load_suite(suite, set_ or (), smoke=smoke).suite
@@ -332,7 +325,7 @@ def check(
     for problem in ahead.past.unread:
         print(one_line(f"earlier run passed over: {problem}"), file=sys.stderr)
     expected = list(expect_all(ahead.wanted, ahead.forecast))
-    if every or format_ is not CheckFormat.table:
+    if every or format_ is not RowFormat.table:
         sys.stdout.buffer.write(_trials_table(ahead, expected, format_))
         return
     # A pipe or a file has no width: nothing is to be cut there.
@@ -396,7 +389,7 @@ def _plan_table(ahead: Prospect, expected: Sequence[Expected]) -> Table:
     return table
 
 
-def _trials_table(ahead: Prospect, expected: Sequence[Expected], format_: CheckFormat) -> bytes:
+def _trials_table(ahead: Prospect, expected: Sequence[Expected], format_: RowFormat) -> bytes:
     """Every trial that is asked for, whether it is to run, and what is expected of it."""
     from harness.report import tables
     from harness.results import export
@@ -408,7 +401,7 @@ def _trials_table(ahead: Prospect, expected: Sequence[Expected], format_: CheckF
         for one in expected
     ]
     frame = foresee.table(expected, states)
-    if format_ is not CheckFormat.table:
+    if format_ is not RowFormat.table:
         return export(frame, format_.value)
     mib = frame["expected_peak_bytes"].astype("Float64").astype(float) / tables.MIB
     shown = frame.assign(expected_peak_bytes=mib).rename(columns={"expected_peak_bytes": "expected_peak_mib"})
@@ -484,8 +477,8 @@ def compare(
         bool, typer.Option("--across-machines", help="Compare times and memory of different machines, too.")
     ] = False,
     format_: Annotated[
-        CompareFormat, typer.Option("--format", "-f", help="csv and json have every number.")
-    ] = CompareFormat.table,
+        RowFormat, typer.Option("--format", "-f", help="csv and json have every number.")
+    ] = RowFormat.table,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")] = None,
 ) -> None:
     """Compare two runs cell by cell: better, worse, no difference, newly failing, fixed, incomparable.
@@ -500,11 +493,11 @@ def compare(
 
     found = compare_runs(load_results(run_a).trials, load_results(run_b).trials, across_machines=across_machines)
     match format_:
-        case CompareFormat.table:
+        case RowFormat.table:
             text = comparison.as_table(found)
-        case CompareFormat.csv:
+        case RowFormat.csv:
             text = found.table.to_csv(index=False)
-        case CompareFormat.json:
+        case RowFormat.json:
             text = comparison.as_json(found)
     if output is None:
         sys.stdout.write(text)

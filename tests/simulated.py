@@ -10,7 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 
 from harness.run.columns import PHASES, REAL, TRIAL_COLUMNS, WHOLE
-from harness.run.executor import Executor, Watch
+from harness.run.executor import NOTHING, Executor, Watch
 from harness.run.folder import RunFolder
 from harness.run.progress import ProgressDisplay
 from harness.run.record import Record
@@ -76,6 +76,8 @@ class PowerCutError(Exception):
 
 class Simulator:
     """An executor whose trials end at once; after `stop_after` of them it is as if the power failed."""
+
+    machines = footprints = NOTHING
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.stop_after = stop_after

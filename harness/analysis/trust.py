@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from harness.analysis.frames import complete, ok
+from harness.measure.environment import APART
 from harness.run.validity import REASONS, kinds
 
 # What says nothing about a machine's speed.
-IGNORED = ("machine", "git_commit", "machines", "doctor", "footprint")
+IGNORED = ("machine", "git_commit", *APART)
 
 
 class Machine(NamedTuple):

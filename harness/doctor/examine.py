@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from harness.doctor.trials import Say, SelfTest, Tracking, self_test, tracking_c
 from harness.errors import HarnessError
 from harness.measure import energy, host, noise
 from harness.measure.calibration import calibrate
-from harness.measure.devices import gpus
+from harness.measure.devices import gpu_processes, gpus
 from harness.measure.environment import environment, usable_cores
 from harness.run.executor import DEFAULTS, Executor
 from harness.run.validity import BUSY_CORES, SLOWER
@@ -108,6 +107,7 @@ def describe(folder: Path) -> dict[str, Any]:
     surroundings = environment(DEFAULTS)
     memory = host.memory()
     throttling = noise.throttled()
+    computing = gpu_processes() if gpus() else None
     while not folder.is_dir():
         folder = folder.parent
     return {
@@ -118,23 +118,9 @@ def describe(folder: Path) -> dict[str, Any]:
         "throttling": throttling and throttling._asdict(),
         "memory": memory._asdict(),
         "fsync": {"folder": str(folder), **host.fsync_time(folder)._asdict()},
-        "gpu_processes": gpu_processes(),
+        "gpu_processes": None if computing is None else sum(map(len, computing)),
         "energy": {device: energy.source(device) for device in ("cpu", "gpu")},
     }
-
-
-def gpu_processes() -> int | None:
-    """Processes that compute on the GPUs; None without a GPU or where NVML cannot tell."""
-    if not gpus() or find_spec("pynvml") is None:
-        return None
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return sum(len(pynvml.nvmlDeviceGetComputeRunningProcesses(handle)) for handle in handles)
-    except pynvml.NVMLError:
-        return None
 
 
 def broken_libraries(found: tuple[BackendFound, ...]) -> list[str]:

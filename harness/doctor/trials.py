@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.analysis.paired import paired, pairs_for, resolvable
+from harness.data.build import dataset
 from harness.errors import HarnessError
 from harness.run.executor import Executor
 from harness.run.forkserver import write_all
@@ -119,7 +120,7 @@ def self_test(make: Callable[[], Executor], pairs: int, say: Say, trees: int = T
         If a trial does not end well.
     """
     suite = parse_suite(SUITE.format(repeats=2 * (pairs + 1), trees=trees), "harness doctor")
-    trials = expand(suite, lambda part: _available(part.name))
+    trials = expand(suite, lambda part: dataset(part).info(None).n_train)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as folder, make() as executor:
         logs = Path(folder) / "logs"
@@ -135,12 +136,6 @@ def self_test(make: Callable[[], Executor], pairs: int, say: Say, trees: int = T
     a, b = counted[::2], counted[1::2]
     fit, predict = (compared(a[column].to_list(), b[column].to_list()) for column in ("fit_s", "predict_s"))
     return SelfTest(pairs, disturbed, fit, predict, first.get("memory_method"), first.get("memory_limit_method"))
-
-
-def _available(name: str) -> int:
-    from harness import registry
-
-    return int(registry.build("datasets", name, {}).info(None).n_train)
 
 
 def _sound(record: Record) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _handles(nvml: Any) -> list[Any]:
     return [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
 
 
-def _processes() -> list[dict[int, int | None]] | None:
+def gpu_processes() -> list[dict[int, int | None]] | None:
     """Per GPU, the bytes that each process computing on it holds (None where the driver does not say)."""
     with _nvml() as nvml:
         if nvml is None:
@@ -97,7 +97,7 @@ def process_gpu_bytes(pids: Iterable[int]) -> int | None:
         always inside a container: NVML then names processes by the numbers that they have outside.
     """
     own = set(pids)
-    listed = _processes()
+    listed = gpu_processes()
     if listed is None:
         return None
     found = [held for device in listed for pid, held in device.items() if pid in own]
@@ -117,7 +117,7 @@ def other_gpu_processes(own_pids: Iterable[int]) -> int | None:
         None where NVML cannot tell; see `process_gpu_bytes`.
     """
     own = set(own_pids)
-    listed = _processes()
+    listed = gpu_processes()
     if listed is None:
         return None
     shared = [set(device) for device in listed if own & set(device)]

@@ -75,6 +75,11 @@ class Meter:
         if shortest < inf:
             threading.Thread(target=self._keep_up, args=(shortest / MOST_WATTS,), daemon=True).start()
 
+    @property
+    def source(self) -> str:
+        """The counters, such as `rapl:package-0+nvml:0`."""
+        return "+".join(self.total)
+
     def read(self) -> dict[str, float]:
         """Joules by source; NaN for one that could not be read at some time, since what it missed is not known."""
         with self.lock:
@@ -119,12 +124,12 @@ def start(device: str, root: Path = POWERCAP) -> Meter | None:
 
 
 def source(device: str, root: Path = POWERCAP) -> str | None:
-    """The counters that `start` would read, such as `rapl:package-0+nvml:0`; None without any."""
+    """The `Meter.source` of what `start` would give; None where it gives none."""
     meter = start(device, root)
     if meter is None:
         return None
     meter.stop()
-    return "+".join(meter.total)
+    return meter.source
 
 
 def idle_watts(seconds: float = 2.0, device: str = "cpu", root: Path = POWERCAP) -> float | None:

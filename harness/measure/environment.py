@@ -17,6 +17,8 @@ import psutil
 from harness.measure import host, noise
 from harness.measure.devices import gpus
 
+# What a run adds to its environment and is no setting of the machine; reports show each in a place of its own.
+APART = ("machines", "footprint", "doctor")
 PACKAGES = (
     "harness",
     "numpy",

@@ -10,8 +10,8 @@ import pandas as pd
 from harness.analysis.frames import NUMBERS, complete, ok
 from harness.analysis.timing import CELL, one_per_seed, undisturbed
 from harness.analysis.trust import Trust
+from harness.report.tables import MIB
 
-MIB = 2**20
 # Column of the trials, column of the table, factor from one to the other.
 COLD = (
     ("spawn_s", "spawn_ms", 1e3),

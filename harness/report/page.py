@@ -13,12 +13,11 @@ import jinja2
 import pandas as pd
 
 from harness.analysis.claims import Claim, Part
+from harness.measure.environment import APART
 from harness.report import tables
 from harness.report.text import fixed, number, points
 
 MOST_FAILURES = 200
-# Entries of the environment that the page shows as tables or sentences of their own.
-SHOWN_APART = ("footprint", "machines", "doctor")
 
 
 class Figure(NamedTuple):
@@ -206,10 +205,10 @@ def heading(column: str) -> str:
 
 
 def environment_rows(environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The environment, one line for each entry; nested ones by their path, sizes in GiB; not `SHOWN_APART`."""
+    """The environment, one line for each entry; nested ones by their path, sizes in GiB; not what stands `APART`."""
     rows: list[tuple[str, str]] = []
     for key, value in environment.items():
-        if key in SHOWN_APART:
+        if key in APART:
             continue
         if isinstance(value, Mapping):
             rows += [(f"{key}: {inner}", text) for inner, text in environment_rows(value)]

@@ -25,7 +25,7 @@ from harness.files import write_atomic
 from harness.run import dask_worker
 from harness.run.dask_cluster import QUIET, address_in, require, silent, start_cluster
 from harness.run.dask_worker import Answer, Plugin, Setup
-from harness.run.executor import Watch
+from harness.run.executor import NOTHING, About, Watch
 from harness.run.record import Record
 from harness.suite.plan import Trial
 
@@ -73,6 +73,9 @@ class DaskExecutor:
         What `harness.measure.environment.environment` says on each machine that ran a trial, by machine id, and
         `footprint`, what the libraries take there.
     """
+
+    # Workers tell of theirs, in `machines`.
+    footprints: About = NOTHING
 
     def __init__(
         self,

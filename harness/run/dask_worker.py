@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from harness import __version__
+from harness.data.build import dataset
 from harness.data.home import data_home
 from harness.errors import HarnessError, MisuseError
 from harness.measure.environment import environment, machine
 from harness.registry import load_plugin
 from harness.run.executor import DEFAULTS, Lane, LocalExecutor, lane_of
 from harness.run.record import Event
-from harness.run.runner import dataset, unable_here
+from harness.run.runner import unable_here
 from harness.suite.model import Part
 from harness.suite.plan import Trial
 
@@ -135,8 +136,6 @@ def carry_out(resident: Resident, trial: Trial, emit: Callable[[Event], None]) -
     emit({"event": "started"})
     log = resident.logs / f"{trial.id}.log"
     record = resident.executor.run_one(trial, log, lambda event: emit(event) if event.get("event") in TOLD else None)
-    record.row.setdefault("machine", answer["machine"])
-    record.row.setdefault("load_1m", os.getloadavg()[0])
     answer |= Answer(row=record.row, epochs=record.epochs, log=log.read_bytes() if log.exists() else b"")
     answer["footprint"] = resident.executor.footprints
     log.unlink(missing_ok=True)

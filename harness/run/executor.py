@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 from harness import registry
 from harness.measure.calibration import calibrate
 from harness.measure.environment import machine, usable_cores
 from harness.measure.noise import Busy, load_average
+from harness.models import accelerators
 from harness.run.logs import last_text, tail
 from harness.run.record import Event, Record
 from harness.run.server import NotBegunError, Outcome, Server, Start
@@ -39,8 +41,22 @@ THREAD_VARIABLES = (
 DEFAULTS = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
+About: TypeAlias = Mapping[str, Mapping[str, Any]]
+NOTHING: About = MappingProxyType({})
+
+
 class Executor(Protocol):
     """What the runner asks of an executor."""
+
+    @property
+    def machines(self) -> About:
+        """What is known of other machines that ran trials, by machine id; empty where all ran here."""
+        ...
+
+    @property
+    def footprints(self) -> About:
+        """What the frameworks take on this machine before any trial does, by lane; empty where nothing tells."""
+        ...
 
     def __enter__(self) -> Self:
         """Make ready."""
@@ -89,6 +105,9 @@ def one_by_one(
 
 class InProcessExecutor:
     """Runs trials in this process: for debuggers and profilers. Isolates nothing and enforces no limit."""
+
+    machines: About = NOTHING
+    footprints: About = NOTHING
 
     def __init__(self, home: Path | None) -> None:
         self.home = home
@@ -143,15 +162,14 @@ class Lane(NamedTuple):
 
 def lane_of(trial: Trial) -> Lane:
     """The lane of a trial."""
-    # Imports scikit-learn, which who only reads results does not need.
-    from harness.models import accelerators
-
     accelerator = accelerators.resolve(trial.spec, trial.device)
     return Lane(trial.backend, trial.device, trial.threads or usable_cores(), accelerator)
 
 
 class LocalExecutor:
     """Runs each trial in a fresh process that a forkserver hands out, and holds it to its limits."""
+
+    machines: About = NOTHING
 
     def __init__(self, home: Path | None, plugins: Sequence[str] = ()) -> None:
         self.home = home
@@ -318,8 +336,6 @@ def groups(lane: Lane) -> Mapping[str, Sequence[str]]:
     if lane.backend:
         found[lane.backend] = [lane.backend]
     if lane.accelerator != "none":
-        from harness.models import accelerators
-
         found[lane.accelerator] = accelerators.modules(lane.accelerator)
     return found | {"harness": ["harness.run.trial", *parts, *networks]}
 

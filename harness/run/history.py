@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import pydantic
 
 from harness.data.base import DatasetInfo
+from harness.data.build import dataset
 from harness.errors import HarnessError
 from harness.measure.environment import machine
 from harness.run import journal
 from harness.run.columns import TRIAL_COLUMNS
 from harness.run.folder import RunFolder
 from harness.run.forecast import Forecast
-from harness.run.verify import dataset
 from harness.suite.load import load_suite
 from harness.suite.model import Part, Suite
 from harness.suite.plan import Trial, pipeline_names

@@ -50,7 +50,7 @@ def probes(backend: str | None, device: str) -> Probes:
     from harness.measure import energy
 
     meter = energy.start(device)
-    return Probes(backend, device, meter, float(idle), energy.source(device)) if meter else Probes(backend, device)
+    return Probes(backend, device, meter, float(idle), meter.source) if meter else Probes(backend, device)
 
 
 def cpu_seconds() -> float:

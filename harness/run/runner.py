@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections import Counter
@@ -13,21 +12,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.data.base import DatasetInfo
+from harness.data.build import dataset
 from harness.errors import RunFolderError
 from harness.files import write_text
 from harness.measure.devices import gpus
 from harness.measure.environment import environment, machine
+from harness.measure.noise import load_average
 from harness.models import accelerators
 from harness.run import foresee, history, journal
-from harness.run.executor import DEFAULTS, Executor, LocalExecutor
+from harness.run.executor import DEFAULTS, Executor
 from harness.run.folder import RunFolder
 from harness.run.forecast import Forecast
 from harness.run.journal import Entry, Journal
 from harness.run.progress import ProgressDisplay
 from harness.run.record import Event, Record, now
 from harness.run.surroundings import Surroundings
-from harness.run.verify import damaged as damaged
-from harness.run.verify import dataset as dataset
 from harness.suite.load import LoadedSuite
 from harness.suite.model import Match, Part, Suite
 from harness.suite.plan import Trial, expand, matches
@@ -316,7 +315,7 @@ class Session:
         row["suite"] = self.suite
         if self.here:
             row.setdefault("machine", self.here)
-            row.setdefault("load_1m", os.getloadavg()[0])
+            row.setdefault("load_1m", load_average())
         self.book.append(Entry(row, record.epochs))
         self.fates[trial.id] = fate(row)
         self.surroundings.saw(row, machines or {})
@@ -327,13 +326,12 @@ def _run_trials(
     ready: Sequence[Trial], folder: RunFolder, make_executor: Callable[[], Executor], session: Session, watch: Running
 ) -> None:
     with terminable() as interrupts, make_executor() as executor:
-        machines: Mapping[str, Any] = getattr(executor, "machines", {})
         executor.prepare(ready, folder.logs)
         try:
             for trial, record in executor.run(iter(ready), folder.logs, watch):
                 # Between the journal's line and the word that the trial is over, Ctrl-C would give it a second row.
                 with interrupts.held():
-                    watch.finished(trial, session.finish(trial, record, machines))
+                    watch.finished(trial, session.finish(trial, record, executor.machines))
         except KeyboardInterrupt:
             with interrupts.held():
                 for trial in watch.running.values():
@@ -345,7 +343,7 @@ def _run_trials(
         finally:
             # A full disk has been told by the journal already, with what to do.
             with suppress(RunFolderError):
-                session.surroundings.end(executor.footprints if isinstance(executor, LocalExecutor) else {}, machines)
+                session.surroundings.end(executor.footprints, executor.machines)
 
 
 class Running:

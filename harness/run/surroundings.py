@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import RunFolderError
 from harness.files import open_regular, write_text
+from harness.measure.environment import APART
 
 MAX_BYTES = 2**24
 MAX_DEPTH = 20
@@ -39,7 +40,7 @@ class Surroundings:
         name = row.get("machine")
         if name is None or name in self.values["machines"]:
             return
-        here = {key: value for key, value in self.values.items() if key not in ("machines", "footprint", "doctor")}
+        here = {key: value for key, value in self.values.items() if key not in APART}
         self.values["machines"][name] = machines.get(name, here if name == here.get("machine") else {})
         self.write()
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
-from harness import registry
+from harness.data.build import dataset
 from harness.data.subsets import training_subset
 from harness.errors import DivergedError, HarnessError, TrialError
 from harness.features.build import build_features
@@ -122,14 +122,14 @@ def said(error: BaseException) -> str:
 
 
 def _phases(trial: Trial, home: Path | None, emit: Emit) -> None:
-    dataset = registry.build("datasets", trial.dataset.name, trial.dataset.params)
+    source = dataset(trial.dataset)
     accelerator = accelerators.resolve(trial.spec, trial.device)
     probe = probes(trial.backend or ("torch" if accelerator == "array_api" else None), trial.device)
     if probe.idle_w is not None:
         emit(measured(idle_w=probe.idle_w, energy_source=probe.energy_source))
     # Without probes: asking a backend anything would start the device, which belongs to the fit.
     with phase("load", emit):
-        data = dataset.load(home)
+        data = source.load(home)
         # Sorted, so that the images are read in file order; the network shuffles, the estimators do not mind.
         chosen = np.sort(training_subset(data.y_train, trial.n_train, trial.seed))
         x, y = np.ascontiguousarray(data.x_train[chosen]), np.asarray(data.y_train[chosen])

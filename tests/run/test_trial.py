@@ -151,6 +151,8 @@ def test_cpu_seconds_have_those_of_children_that_ended() -> None:
 class Meter:
     """Counts ten joules with each reading, on either of two counters."""
 
+    source = "rapl:package-0+nvml:0"
+
     def __init__(self) -> None:
         self.readings = 0
 
@@ -161,7 +163,6 @@ class Meter:
 
 def test_energy_is_above_idle_and_only_where_there_are_counters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy, "start", lambda device: Meter())
-    monkeypatch.setattr(energy, "source", lambda device: "rapl:package-0+nvml:0")
     monkeypatch.delenv(IDLE_VARIABLE, raising=False)
     assert probes("tensorflow", "cpu").meter is None
     monkeypatch.setenv(IDLE_VARIABLE, "2.5")
