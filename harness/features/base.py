@@ -2,8 +2,10 @@
 
 A feature is a scikit-learn transformer whose keyword-only constructor only stores its parameters. Its class says what
 it `takes`: `images` (where it does not say), uint8 of (n, h, w) or (n, h, w, c), or a `matrix`, (n, d), which an
-earlier feature made. It gives float32 of (n, d) and names the d columns in `get_feature_names_out`. A `random_state`
-parameter receives the trial's seed.
+earlier feature made; and what it `gives`: a `matrix` (where it does not say), float32 of (n, d), whose d columns
+`get_feature_names_out` names, or `images` again, for the next feature or for a network. Where it says `learned = True`,
+what it gives of an image depends on the images it was fitted on; where it does not, only on the image itself. A
+`random_state` parameter receives the trial's seed.
 """
 
 from collections.abc import Callable, Iterable

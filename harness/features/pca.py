@@ -30,6 +30,7 @@ class Pca(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     """
 
     takes: ClassVar[Takes] = "matrix"
+    learned: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -86,23 +86,30 @@ def check_accelerators(pipeline: dict[str, Any], path: Path) -> Iterator[tuple[P
 def chain_problems(names: Sequence[str]) -> list[tuple[int, str]]:
     """What is wrong with the order of features: the place in the list, and one line.
 
-    The first feature must take images; every later one must take the matrix that the one before it gives. Names that
-    are not registered are passed over.
+    Each must take what the one before it gives, the first one images. Names that are not registered are passed over.
     """
     problems = []
+    given: str | None = "images"
     for index, name in enumerate(names):
-        takes = "matrix" if name.startswith("sklearn.") else _takes(name)
-        if index == 0 and takes == "matrix":
+        takes, gives = handling(name)
+        if takes == "matrix" and given == "images":
             problems.append((index, f"{name!r} takes features, not images; start with pixels or hog"))
-        if index > 0 and takes == "images":
-            problems.append((index, f"{name!r} takes images and must come first; only one such feature can be used"))
+        if takes == "images" and given == "matrix":
+            problems.append(
+                (index, f"{name!r} takes images, and {names[index - 1]!r} before it gives features; put it first")
+            )
+        given = gives
     return problems
 
 
-def _takes(name: str) -> str | None:
+def handling(name: str) -> tuple[str | None, str | None]:
+    """What a feature takes and gives, `images` or `matrix`; None for a name that is not registered."""
+    if name.startswith("sklearn."):
+        return "matrix", "matrix"
     if name not in registry.names("features"):
-        return None
-    return str(getattr(registry.load_part("features", name), "takes", "images"))
+        return None, None
+    part = registry.load_part("features", name)
+    return str(getattr(part, "takes", "images")), str(getattr(part, "gives", "matrix"))
 
 
 def sentence(problem: Any, known: Any = ()) -> str:

@@ -54,7 +54,7 @@ def test_the_seed_goes_where_the_suite_sets_none():
             ["sklearn.preprocessing.StandardScaler"],
             (0, "'sklearn.preprocessing.StandardScaler' takes features, not images; start with pixels or hog"),
         ),
-        (["pixels", "pca", "hog"], (2, "'hog' takes images and must come first; only one such feature can be used")),
+        (["pixels", "pca", "hog"], (2, "'hog' takes images, and 'pca' before it gives features; put it first")),
     ],
 )
 def test_a_wrong_order_is_told(parts, problem):
