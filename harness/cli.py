@@ -58,6 +58,19 @@ Only = Annotated[
         "Repeatable; one match is enough.",
     ),
 ]
+PartSet = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the part, its value as YAML. Repeatable."),
+]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        metavar="PATH",
+        help="Run the suite on images of your own: a folder with a sub-folder for each class, an archive of one, or an "
+        ".npz file. See docs/data.md.",
+    ),
+]
 Smoke = Annotated[bool, typer.Option("--smoke", help="Every pipeline once: smallest size, one seed, one epoch.")]
 DataHome = Annotated[
     Path | None,
@@ -111,7 +124,8 @@ class DoctorFormat(StrEnum):
     json = "json"
 
 
-PartKind = Literal["datasets", "features", "networks", "optimizers", "suites"]
+PartKind = Literal["datasets", "features", "estimators", "networks", "optimizers", "suites"]
+ConformKind = Literal["datasets", "features", "networks", "optimizers", "estimators"]
 
 
 def main() -> NoReturn:
@@ -185,6 +199,7 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="The run folder. [default: runs/SUITE]")
     ] = None,
+    images: ImagesOption = None,
     set_: Set = None,
     only: Only = None,
     smoke: Smoke = False,
@@ -235,14 +250,14 @@ def run(
             raise MisuseError("--workers starts workers here, and --scheduler names a cluster that has its own; choose")
     elif scheduler or workers:
         raise MisuseError("--scheduler and --workers belong to --executor dask")
-    loaded = load_suite(suite, set_ or (), smoke=smoke)
+    loaded = load_suite(suite, _changes(suite, images, set_), smoke=smoke)
     folder = RunFolder(output or Path("runs") / loaded.suite.suite)
     home = resolve_home(data_home)
 
     def make() -> Executor:
         match executor:
             case ExecutorName.local:
-                return LocalExecutor(home, context.obj)
+                return LocalExecutor(home, context.obj, folder.features)
             case ExecutorName.inprocess:
                 return InProcessExecutor(home)
             case ExecutorName.dask:
@@ -293,6 +308,7 @@ def check(
             "--output", "-o", metavar="DIR", help="The run folder; earlier runs lie beside it. [default: runs/SUITE]"
         ),
     ] = None,
+    images: ImagesOption = None,
     set_: Set = None,
     only: Only = None,
     smoke: Smoke = False,
@@ -307,18 +323,18 @@ def check(
     """Check a suite and print its plan: what would run, how long it takes, what is missing, what would be skipped.
 
     Time and memory are expected from what this machine's earlier runs measured: those beside the run folder, and the
-    run itself. Imports no deep-learning library, runs nothing, writes nothing.
+    run itself. Imports no deep-learning library, runs nothing, and writes nothing but the images of a folder, an
+    archive or OpenML, which are read once and kept in the cache.
     """
     from rich.console import Console
 
-    from harness.data.build import dataset
     from harness.data.home import data_home as resolve_home
     from harness.run.folder import RunFolder
     from harness.run.foresee import expect_all, origin, total, warnings
     from harness.run.runner import prospect
     from harness.suite.load import load_suite
 
-    loaded = load_suite(suite, set_ or (), smoke=smoke).suite
+    loaded = load_suite(suite, _changes(suite, images, set_), smoke=smoke).suite
     home = resolve_home(data_home)
     folder = RunFolder(output or Path("runs") / loaded.suite)
     ahead = prospect(loaded, folder, home, only=_matches(only))
@@ -336,13 +352,14 @@ def check(
 
     say(f"{loaded.suite}: {len(ahead.wanted):,} trials")
     console.print(_plan_table(ahead, expected))
-    for part in loaded.datasets:
-        info = dataset(part).info(home)
+    for info in ahead.plan.infos.values():
         shape = "x".join(str(side) for side in info.image_shape)
         counts = f"{info.n_train:,} training and {info.n_test:,} test images"
         say(f"dataset {info.name}: {counts} of {shape}, {info.n_classes} classes")
         if info.missing:
             say(f"missing: {info.missing}")
+        for note in info.notes:
+            say(f"note: {note}")
     skipped = ahead.plan.skipped
     reasons = Counter(skipped[t.id] for t in ahead.wanted if t.id in skipped)
     for reason, count in reasons.items():
@@ -563,9 +580,96 @@ def list_(kind: Annotated[PartKind, typer.Argument(help="What to list.")]) -> No
         from harness import registry
 
         lines = {name: registry.describe(kind, name) for name in registry.names(kind)}
+    if kind == "estimators":
+        from harness import sklearn_parts
+
+        lines |= {name: sklearn_parts.describe(name) for name in sklearn_parts.public_names("classifier")}
     width = max(map(len, lines), default=0)
     for name, line in lines.items():
         print(f"{name:<{width}}  {' '.join(line.split())}")
+
+
+@app.command()
+def describe(
+    name: Annotated[
+        str,
+        typer.Argument(help="A dataset, feature, network, optimizer, shipped suite, or sklearn.svm.SVC and the like."),
+    ],
+    kind: Annotated[PartKind | None, typer.Option(help="Only this kind, where several have one of that name.")] = None,
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input", metavar="HxWxC", help="Of a network: the images. [default: 28x28x1; vgg16, vgg19: 224x224x3]"
+        ),
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, help="Of a network: its outputs. [default: 10; vgg16, vgg19: 1000]")
+    ] = None,
+    set_: PartSet = None,
+    format_: Annotated[DoctorFormat, typer.Option("--format", "-f")] = DoctorFormat.table,
+) -> None:
+    """Say what a part is, what can be set, what it takes and gives, and where it comes from.
+
+    Of a network also every layer: output, parameters, multiply-adds and memory for one image; vgg16 and vgg19 are held
+    against the published tables.
+    """
+    from harness.describe import show
+    from harness.describe.ask import image_shape, network_layers, settings_of
+    from harness.describe.parts import describe as describe_parts
+
+    found = describe_parts(name, kind)
+    if (input_ or classes or set_) and not any(each.kind == "networks" for each in found):
+        raise MisuseError(f"--input, --classes and --set belong to a network, and {name!r} is none")
+    shape = image_shape(input_) if input_ else None
+    settings = settings_of(set_ or ())
+    told = [
+        (each, network_layers(name, shape, classes, settings) if each.kind == "networks" else None) for each in found
+    ]
+    if format_ is DoctorFormat.json:
+        print(json.dumps([show.as_data(*each) for each in told], indent=2))
+        return
+    for number, each in enumerate(told):
+        print(*([""] if number else []), *show.as_lines(*each), sep="\n")
+
+
+@app.command()
+def conform(
+    name: Annotated[str, typer.Argument(help="A dataset, feature, network, optimizer or estimator.")],
+    kind: Annotated[
+        ConformKind | None, typer.Option(help="Only this kind, where several have one of that name.")
+    ] = None,
+    set_: PartSet = None,
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input", metavar="HxW", help="Of a feature or network: the images, grey and colour. [default: 16x18]"
+        ),
+    ] = None,
+    data_home: DataHome = None,
+) -> None:
+    """Check that a part, such as one of your own (--plugin), keeps to what the harness asks of its kind.
+
+    A line for each check, `ok` or `FAIL` with what was found instead; exit status 1 if one failed.
+    """
+    from harness.conformance import KINDS, SHAPE, outcomes
+    from harness.data.home import data_home as resolve_home
+    from harness.describe.ask import image_shape, settings_of
+    from harness.describe.parts import kinds_of, unknown
+
+    kinds = ["estimators"] if name.startswith("sklearn.") else [one for one in kinds_of(name, kind) if one in KINDS]
+    if not kinds and "suites" in kinds_of(name, kind):
+        raise MisuseError(f"{name!r} is a suite, not a part: harness check {name}")
+    if not kinds:
+        raise MisuseError(unknown(name, kind))
+    shape = image_shape(input_)[:2] if input_ else SHAPE
+    failed = False
+    for one in kinds:
+        print(f"{name} ({one.removesuffix('s')})")
+        for outcome in outcomes(one, name, settings_of(set_ or ()), shape=shape, home=resolve_home(data_home)):
+            print(outcome, flush=True)
+            failed |= outcome.problem is not None
+    if failed:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()
@@ -574,6 +678,13 @@ def schema() -> None:
     from harness.suite.schema import suite_schema
 
     print(json.dumps(suite_schema(), indent=2))
+
+
+def _changes(suite: str, images: Path | None, set_: list[str] | None) -> list[str]:
+    """What the options change in a suite; --set comes last, so that it can change what --images did."""
+    from harness.suite.load import on_images
+
+    return [*(on_images(suite, images) if images else ()), *(set_ or ())]
 
 
 def _plain(text: str) -> str:

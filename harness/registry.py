@@ -1,8 +1,8 @@
 """Names that a suite may use, and the code each stands for.
 
 A part is added as one file and one line here (or an entry point in another package, group `harness.datasets`,
-`harness.features`, `harness.networks` or `harness.optimizers`). The line is only a string: the module, and whatever
-library it imports, is loaded when the part is first used.
+`harness.features`, `harness.estimators`, `harness.networks` or `harness.optimizers`). The line is only a string: the
+module, and whatever library it imports, is loaded when the part is first used.
 
 A file or module given with `--plugin` can add parts too, by calling `register` when it is imported. Nothing else is
 ever imported because a suite names it.
@@ -30,13 +30,20 @@ import pydantic
 
 from harness.errors import HarnessError, MisuseError
 
-Kind: TypeAlias = Literal["datasets", "features", "networks", "optimizers"]
+Kind: TypeAlias = Literal["datasets", "features", "estimators", "networks", "optimizers"]
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
     "datasets": {
         "digits": "harness.data.digits:Digits",
         "mnist": "harness.data.mnist:Mnist",
         "fashion_mnist": "harness.data.mnist:FashionMnist",
+        "cifar10": "harness.data.cifar:Cifar10",
+        "cifar100": "harness.data.cifar:Cifar100",
+        "openml": "harness.data.openml:OpenMl",
+        "folder": "harness.data.folder:Folder",
+        "archive": "harness.data.archive:Archive",
+        "npz": "harness.data.arrays:Npz",
+        "generated": "harness.data.generated:Generated",
     },
     "features": {
         "pixels": "harness.features.pixels:Pixels",
@@ -49,7 +56,22 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "gabor": "harness.features.gabor:Gabor",
         "edges": "harness.features.edges:Edges",
         "colour": "harness.features.colour:Colour",
+        "zernike": "harness.features.zernike:Zernike",
+        "haar": "harness.features.haar:Haar",
+        "topology": "harness.features.topology:Topology",
+        "regions": "harness.features.regions:Regions",
+        "bovw": "harness.features.bovw:Bovw",
+        "patches": "harness.features.patches:Patches",
+        "scattering": "harness.features.scattering:Scattering",
+        "deskew": "harness.features.deskew:Deskew",
         "pca": "harness.features.pca:Pca",
+        "whiten": "harness.features.whiten:Whiten",
+        "embedding": "harness.models.embedding:Embedding",
+    },
+    "estimators": {
+        "xgboost": "harness.models.boosting:xgboost",
+        "lightgbm": "harness.models.boosting:lightgbm",
+        "ebm": "harness.models.boosting:ebm",
     },
     "networks": {
         "perceptron": "harness.models.networks.perceptron:perceptron",
@@ -61,24 +83,35 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "lenet5": "harness.models.networks.lenet5:lenet5",
         "cnn": "harness.models.networks.cnn:cnn",
         "vgg16": "harness.models.networks.vgg16:vgg16",
+        "vgg19": "harness.models.networks.vgg19:vgg19",
         "resnet": "harness.models.networks.resnet:resnet",
+        "autoencoder": "harness.models.networks.autoencoder:autoencoder",
     },
     "optimizers": {
-        "sgd": "harness.models.optimizers:sgd",
-        "momentum": "harness.models.optimizers:momentum",
-        "nesterov": "harness.models.optimizers:nesterov",
-        "adagrad": "harness.models.optimizers:adagrad",
-        "adadelta": "harness.models.optimizers:adadelta",
-        "rmsprop": "harness.models.optimizers:rmsprop",
-        "adam": "harness.models.optimizers:adam",
-        "adamax": "harness.models.optimizers:adamax",
-        "nadam": "harness.models.optimizers:nadam",
+        "sgd": "harness.models.optimizers.classic:sgd",
+        "momentum": "harness.models.optimizers.classic:momentum",
+        "nesterov": "harness.models.optimizers.classic:nesterov",
+        "adagrad": "harness.models.optimizers.classic:adagrad",
+        "adadelta": "harness.models.optimizers.classic:adadelta",
+        "rmsprop": "harness.models.optimizers.classic:rmsprop",
+        "adam": "harness.models.optimizers.classic:adam",
+        "adamax": "harness.models.optimizers.classic:adamax",
+        "nadam": "harness.models.optimizers.classic:nadam",
+        "adamw": "harness.models.optimizers.further:adamw",
+        "lion": "harness.models.optimizers.further:lion",
+        "adafactor": "harness.models.optimizers.further:adafactor",
+        "ftrl": "harness.models.optimizers.further:ftrl",
+        "muon": "harness.models.optimizers.further:muon",
     },
 }
 
 
 # What the harness calls of what a part makes.
-METHODS: dict[Kind, tuple[str, ...]] = {"datasets": ("info", "load"), "features": ("fit", "transform")}
+METHODS: dict[Kind, tuple[str, ...]] = {
+    "datasets": ("info", "load"),
+    "features": ("fit", "transform"),
+    "estimators": ("fit", "predict", "get_params", "set_params"),
+}
 
 REGISTERED: dict[Kind, dict[str, Callable[..., Any]]] = {kind: {} for kind in BUILT_IN}
 

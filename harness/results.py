@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from pandas.api.types import pandas_dtype
 from harness.errors import MisuseError, RunFolderError
 from harness.files import write_atomic
 from harness.run import journal
-from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, REAL, TEXT, TRIAL_COLUMNS
+from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, REAL, TEXT, TRIAL_COLUMNS, TUNING_COLUMNS
+from harness.run.datasets import recall
 from harness.run.folder import RunFolder
 from harness.run.runner import plan_trials
 from harness.run.surroundings import read_environment
@@ -41,6 +42,8 @@ class Results:
         One row per planned trial.
     epochs
         One row per trial and epoch, networks only.
+    tuning
+        One row per trial and setting that tuning tried.
     environment
         The machine and the software.
     name
@@ -49,6 +52,7 @@ class Results:
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
+    tuning: pd.DataFrame
     environment: dict[str, Any]
     name: str
 
@@ -71,9 +75,9 @@ def load_results(path: str | Path) -> Results:
     """
     folder = RunFolder(Path(path))
     if folder.journal.exists():
-        trials, epochs = _from_journal(folder)
+        trials, epochs, tuning = _from_journal(folder)
     elif folder.trials.exists() and folder.epochs.exists():
-        trials, epochs = (_as_frame(read_table(file, columns), columns) for file, columns in tables(folder))
+        trials, epochs, tuning = (_read(file, columns) for file, columns in tables(folder))
         for name in REQUIRED:
             if trials[name].isna().any() or (name == "n_train" and trials[name].lt(1).any()):
                 raise RunFolderError(f"{folder.trials}: not a table of a run: {name} is not known in every row")
@@ -84,24 +88,34 @@ def load_results(path: str | Path) -> Results:
             f"{path}: not a run folder: it holds neither journal.jsonl nor trials.parquet and epochs.parquet"
         )
     name = str(trials["suite"].iloc[0]) if len(trials) else folder.path.name
-    return Results(trials, epochs, read_environment(folder.environment), name)
+    return Results(trials, epochs, tuning, read_environment(folder.environment), name)
 
 
 def save_tables(results: Results, folder: RunFolder) -> None:
-    """Write `trials.parquet` and `epochs.parquet` into a run folder."""
-    for frame, (file, _) in zip((results.trials, results.epochs), tables(folder), strict=True):
+    """Write `trials.parquet` and `epochs.parquet` into a run folder, and `tuning.parquet` where anything was tuned."""
+    frames = (results.trials, results.epochs, results.tuning)
+    for frame, (file, _) in zip(frames, tables(folder), strict=True):
+        if frame is results.tuning and frame.empty:
+            continue
         write_atomic(file, lambda beside, frame=frame: frame.to_parquet(beside, index=False))  # type: ignore[misc]
 
 
-def tables(folder: RunFolder) -> tuple[tuple[Path, dict[str, str]], tuple[Path, dict[str, str]]]:
-    """The files of the two tables and their columns."""
-    return (folder.trials, TRIAL_COLUMNS), (folder.epochs, EPOCH_COLUMNS)
+def tables(folder: RunFolder) -> tuple[tuple[Path, dict[str, str]], ...]:
+    """The files of the three tables and their columns."""
+    return (folder.trials, TRIAL_COLUMNS), (folder.epochs, EPOCH_COLUMNS), (folder.tuning, TUNING_COLUMNS)
 
 
-def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both tables, column by column: no more than a chunk of rows is in memory as Python objects."""
+def _read(file: Path, columns: dict[str, str]) -> pd.DataFrame:
+    """A table from its file; where nothing was tuned there is none of that, and the table is empty."""
+    if columns is TUNING_COLUMNS and not file.exists():
+        return _typed(pd.DataFrame(), columns)
+    return _as_frame(read_table(file, columns), columns)
+
+
+def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The three tables, column by column: no more than a chunk of rows is in memory as Python objects."""
     suite = load_suite(str(folder.suite), check=False).suite
-    planned, _ = plan_trials(suite, None)
+    planned, _ = plan_trials(suite, None, recall(folder.datasets))
     places = {trial.id: place for place, trial in enumerate(planned)}
     # The plan's names stand above the journal's: a renamed pipeline keeps its rows.
     identity = {name: TRIAL_COLUMNS[name] for name in planned[0].identity()}
@@ -109,24 +123,19 @@ def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
     for trial in planned:
         names.add(trial.identity())
     rows = Columns({name: kind for name, kind in TRIAL_COLUMNS.items() if name not in identity})
-    epochs = Columns({name: kind for name, kind in EPOCH_COLUMNS.items() if name not in EPOCH_IDENTITY})
+    histories = [Lines(EPOCH_COLUMNS), Lines(TUNING_COLUMNS)]
     # Of several rows of a trial the last counts.
     row_of = np.full(len(planned), -1, np.int64)
-    owners = array("q")
     for entry, _ in journal.stream(folder.journal):
         place = places.get(entry.row["trial_id"])
         if place is None:
             continue
         row_of[place] = rows.length
-        for epoch in entry.epochs:
-            epochs.add(epoch)
-            owners.append(rows.length)
+        for lines, cells in zip(histories, (entry.epochs, entry.tuning), strict=True):
+            lines.add(cells, rows.length)
         rows.add(entry.row)
     owner = np.full(rows.length, -1, np.int64)
     owner[row_of[row_of >= 0]] = np.flatnonzero(row_of >= 0)
-    of_epoch = owner[np.frombuffer(owners, np.int64)] if owners else np.empty(0, np.int64)
-    kept = np.argsort(of_epoch, kind="stable")[int(np.count_nonzero(of_epoch < 0)) :]
-    histories = names.take(of_epoch[kept], EPOCH_IDENTITY) | epochs.take(kept)
     waiting = row_of < 0
     columns = names.take(np.arange(len(planned))) | rows.take(row_of)
     frame = pd.DataFrame({name: columns.pop(name) for name in TRIAL_COLUMNS})
@@ -135,7 +144,8 @@ def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
     frame["train_s"] = frame["fit_s"] + frame["features_s"].fillna(0.0)
     frame["peak_bytes"] = frame[[f"{phase}_peak_bytes" for phase in PHASES]].max(axis=1)
     frame[["timing_valid", "timing_note"]] = judge(frame)
-    return _typed(frame, TRIAL_COLUMNS), pd.DataFrame({name: histories.pop(name) for name in EPOCH_COLUMNS})
+    epochs, tuning = (lines.take(owner, names) for lines in histories)
+    return _typed(frame, TRIAL_COLUMNS), epochs, tuning
 
 
 class Columns:
@@ -185,6 +195,28 @@ class Columns:
             column = pa.chunked_array(self.chunks[name], ARROW[self.kinds[name]]).take(indices)
             taken[name] = _as_pandas(column, self.kinds[name])
         return taken
+
+
+class Lines:
+    """What trials report line by line, such as epochs, and which row each line belongs to."""
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        self.columns = columns
+        self.cells = Columns({name: kind for name, kind in columns.items() if name not in EPOCH_IDENTITY})
+        self.owners = array("q")
+
+    def add(self, lines: Sequence[Mapping[str, Any]], row: int) -> None:
+        """Take in the lines of a row."""
+        for line in lines:
+            self.cells.add(line)
+            self.owners.append(row)
+
+    def take(self, owner: NDArray[np.int64], names: Columns) -> pd.DataFrame:
+        """The table of the lines whose rows belong to planned trials (`owner`, -1 where not), in the plan's order."""
+        of_line = owner[np.frombuffer(self.owners, np.int64)] if self.owners else np.empty(0, np.int64)
+        kept = np.argsort(of_line, kind="stable")[int(np.count_nonzero(of_line < 0)) :]
+        found = names.take(of_line[kept], EPOCH_IDENTITY) | self.cells.take(kept)
+        return pd.DataFrame({name: found.pop(name) for name in self.columns})
 
 
 def _forced(value: Any, kind: str) -> Any:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from harness.errors import MisuseError
-from harness.registry import did_you_mean
+from harness.registry import did_you_mean, names
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -71,7 +71,9 @@ def resolve(name: str, role: Role) -> type[BaseEstimator]:
     """
     found = _public_class(name)
     if found is None:
-        raise MisuseError(f"unknown scikit-learn {role} {name!r}; {_nearest(name, role)}")
+        # A plain word may have meant a registered estimator.
+        sort = role if _may_be_registered(name, role) else f"scikit-learn {role}"
+        raise MisuseError(f"unknown {sort} {name!r}; {_nearest(name, role)}")
     if not _may_be(found, role):
         raise MisuseError(f"{name!r} is not a {role}; expected one such as {EXAMPLES[role]}")
     return found
@@ -119,6 +121,8 @@ def check_accelerator(name: str, params: Mapping[str, Any], accelerator: str) ->
         `none`, `sklearnex`, `array_api` or `cuml`.
     """
     short = name.rpartition(".")[2]
+    if accelerator != "none" and name in names("estimators"):
+        return f"{accelerator} computes classifiers of scikit-learn; {name} takes accelerator: none"
     if accelerator == "none" or (accelerator == "array_api" and check(name, params, "classifier")):
         return None
     known = ACCELERATED[accelerator]
@@ -273,19 +277,37 @@ def _did_you_mean_parameter(key: str, known: Mapping[str, object]) -> str:
 
 
 def _nearest(name: str, role: Role) -> str:
-    known = _public_names(role)
-    by_class: dict[str, str] = {dotted.rpartition(".")[2].lower(): dotted for dotted in known}
+    by_class: dict[str, str] = {dotted.rpartition(".")[2].lower(): dotted for dotted in public_names(role)}
+    registered = names("estimators") if _may_be_registered(name, role) else []
+    by_class |= {one.lower(): one for one in registered}
     wanted = name.rpartition(".")[2].lower()
-    close = difflib.get_close_matches(wanted, by_class, n=1, cutoff=0.65)
-    return f"did you mean {by_class[close[0]]!r}?" if close else f"expected a dotted name such as {EXAMPLES[role]!r}"
+    if close := difflib.get_close_matches(wanted, by_class, n=1, cutoff=0.65):
+        return f"did you mean {by_class[close[0]]!r}?"
+    known = f"{', '.join(registered)}, or " if registered else ""
+    return f"expected {known}a dotted name such as {EXAMPLES[role]!r}"
+
+
+def _may_be_registered(name: str, role: Role) -> bool:
+    return role == "classifier" and "." not in name
 
 
 @cache
-def _public_names(role: Role) -> list[str]:
-    """All public dotted names with that role; imports the whole of scikit-learn, so only for an error's sake."""
+def public_names(role: Role) -> list[str]:
+    """All public dotted names with that role; imports the whole of scikit-learn, so for an error's sake or a list's."""
     from sklearn.utils.discovery import all_estimators
 
     filters = {"classifier": "classifier", "transformer": "transformer", "estimator": None}
     found: list[tuple[str, type[BaseEstimator]]] = all_estimators(type_filter=filters[role])
-    names = (f"{cls.__module__.partition('._')[0]}.{name}" for name, cls in found)
-    return sorted(name for name in names if _public_class(name) is not None)
+    dotted = (f"{cls.__module__.partition('._')[0]}.{name}" for name, cls in found)
+    return sorted(name for name in dotted if _public_class(name) is not None)
+
+
+def describe(name: str) -> str:
+    """The first line of a class's docstring.
+
+    Raises
+    ------
+    MisuseError
+        If scikit-learn has no such class.
+    """
+    return (inspect.getdoc(resolve(name, "estimator")) or "").partition("\n")[0]

@@ -28,7 +28,7 @@ def runs(tmp_path: Path) -> tuple[str, str]:
         trials = frame.assign(machine="m").reindex(columns=list(TRIAL_COLUMNS))
         trials = trials.assign(**{column: trials[column].round() for column in ("peak_bytes", "base_bytes")})
         epochs = pd.DataFrame(columns=list(EPOCH_COLUMNS)).astype(EPOCH_COLUMNS)
-        save_tables(Results(trials.astype(TRIAL_COLUMNS), epochs, {}, name), RunFolder(tmp_path / name))
+        save_tables(Results(trials.astype(TRIAL_COLUMNS), epochs, pd.DataFrame(), {}, name), RunFolder(tmp_path / name))
     return str(tmp_path / "a"), str(tmp_path / "b")
 
 

@@ -41,7 +41,7 @@ def test_every_key_of_a_suite_is_told(model: type[Suite] | type[TrainSpec]) -> N
         assert f"`{key}" in README, key
 
 
-@pytest.mark.parametrize("kind", ["datasets", "features", "networks", "optimizers"])
+@pytest.mark.parametrize("kind", registry.BUILT_IN)
 def test_every_part_is_told(kind: registry.Kind) -> None:
     for name in registry.BUILT_IN[kind]:
         assert f"`{name}`" in README, name

@@ -10,13 +10,13 @@ IDENTITY = ("trial_id", "dataset", "pipeline", "family", "n_train", "seed", "dev
 TEXT = (
     "trial_id", "suite", "dataset", "pipeline", "family", "features", "model", "optimizer", "device", "backend",
     "accelerator", "precision", "status", "phase", "message", "log", "memory_method", "memory_limit_method",
-    "energy_source", "machine", "timing_note",
+    "energy_source", "machine", "timing_note", "tuning", "tuned_params",
 )  # fmt: skip
 # What other processes on the machine, or another machine, would change.
 TIMES = (
-    "spawn_s", "import_s", "load_s", "features_s", "fit_s", "predict_s", "build_s", "first_step_s", "step_s", "train_s",
-    "total_s", "latency_p50_s", "latency_p95_s", "latency_p99_s", "throughput", "features_energy_j", "fit_energy_j",
-    "predict_energy_j", "idle_w",
+    "spawn_s", "import_s", "load_s", "tune_s", "features_s", "fit_s", "predict_s", "build_s", "first_step_s",
+    "step_s", "train_s", "total_s", "latency_p50_s", "latency_p95_s", "latency_p99_s", "throughput",
+    "tune_energy_j", "features_energy_j", "fit_energy_j", "predict_energy_j", "idle_w",
 )  # fmt: skip
 MEMORY = (
     "peak_bytes", "base_bytes", "children_peak_bytes", "gpu_peak_bytes", "gpu_process_bytes", "model_bytes",
@@ -24,7 +24,10 @@ MEMORY = (
 NUMBERS = (
     "learning_rate", "accuracy", "accuracy_half_a", "accuracy_half_b", "balanced_accuracy", "f1_macro", "log_loss",
     "n_test", *TIMES, *MEMORY, "latency_calls", "n_parameters", "load_1m", "calibration_s", "busy_others", "gpu_others",
+    "tuning_candidates", "tuning_score",
 )  # fmt: skip
+TUNING_TEXT = ("trial_id", "dataset", "pipeline", "params", "message")
+TUNING_NUMBERS = ("n_train", "seed", "candidate", "score", "best", "seconds", "cpu_seconds")
 EPOCH_TEXT = ("trial_id", "dataset", "pipeline", "model", "optimizer")
 EPOCH_NUMBERS = ("n_train", "seed", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 FAMILIES = ("traditional", "hybrid", "deep")
@@ -65,6 +68,11 @@ def complete(trials: pd.DataFrame) -> pd.DataFrame:
 def complete_epochs(epochs: pd.DataFrame) -> pd.DataFrame:
     """The epochs with every column that the analysis reads; what was not measured is `""` or NaN."""
     return _typed(epochs, EPOCH_TEXT, EPOCH_NUMBERS)
+
+
+def complete_tuning(tuning: pd.DataFrame) -> pd.DataFrame:
+    """The tried settings with every column that the analysis reads; what was not measured is `""` or NaN."""
+    return _typed(tuning, TUNING_TEXT, TUNING_NUMBERS)
 
 
 def ok(trials: pd.DataFrame) -> pd.DataFrame:

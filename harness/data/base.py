@@ -2,7 +2,9 @@
 
 A dataset is a class whose keyword-only constructor only stores its parameters, with
 
-- `info(home: Path | None) -> DatasetInfo`: what it is and what is missing; cheap, reads no image;
+- `info(home: Path | None) -> DatasetInfo`: what it is and what is missing; cheap, reads no image. Where nobody can tell
+  the number of usable images without reading them (a folder, an archive, an OpenML dataset), the first call reads and
+  keeps them, and later ones are cheap;
 - `load(home: Path | None) -> ImageData`: the images.
 
 `home` is the data home; None stands for the default one (`harness.data.home`).
@@ -33,7 +35,11 @@ class DatasetInfo(NamedTuple):
     image_shape: tuple[int, ...]
     """(height, width) or (height, width, channels)."""
     missing: str | None = None
-    """One line on what is absent and what to do about it, or that it will be downloaded."""
+    """One line on what is absent and what to do about it, or that it will be downloaded or made."""
+    notes: tuple[str, ...] = ()
+    """One line each on what whoever uses the dataset must know, such as files that were left out."""
+    version: str = ""
+    """Tells whether the images are still the same; empty where they cannot change, or nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class ImageData:
     x_test: Images
     y_test: Labels
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """As of `DatasetInfo`."""
 
     def __post_init__(self) -> None:
         k = len(self.class_names)

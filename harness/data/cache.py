@@ -19,8 +19,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.data.base import Images
 from harness.data.home import cache_dir
@@ -54,7 +56,7 @@ def cached_arrays(source: Path, keys: tuple[str, ...], content: str, read: Calla
     # A copy that is cut short (by a full disk, say) is a ValueError or, where it is empty, an EOFError.
     with suppress(OSError, ValueError, EOFError):
         if json.loads((folder / STAMP).read_bytes()) == _stamp(folder, keys):
-            return {key: _map(folder / f"{key}.npy") for key in keys}
+            return {key: mapped(folder / f"{key}.npy") for key in keys}
     arrays = read()
     with suppress(OSError):
         for key in keys:
@@ -66,7 +68,7 @@ def cached_arrays(source: Path, keys: tuple[str, ...], content: str, read: Calla
 
 
 def _folder(source: Path, content: str) -> Path:
-    key = "\n".join((content, str(source.resolve()), *map(str, _identity(source.stat()))))
+    key = "\n".join((content, str(source.resolve()), *map(str, identity(source.stat()))))
     return (
         cache_dir()
         / "arrays"
@@ -76,14 +78,16 @@ def _folder(source: Path, content: str) -> Path:
 
 def _stamp(folder: Path, keys: tuple[str, ...]) -> dict[str, list[int]]:
     # Not `stat`: a link that was put in a copy's place is not followed.
-    return {key: _identity((folder / f"{key}.npy").lstat()) for key in keys}
+    return {key: identity((folder / f"{key}.npy").lstat()) for key in keys}
 
 
-def _identity(found: os.stat_result) -> list[int]:
+def identity(found: os.stat_result) -> list[int]:
+    """What shows that a file was touched: its size in bytes, its times of modification and of change in ns."""
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
-def _map(path: Path) -> Images:
+def mapped(path: Path) -> NDArray[Any]:
+    """The array of an npy file, read-only and mapped."""
     # A plain array that looks into the mapped file, since the subclass `np.memmap` makes later indexing slower.
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 

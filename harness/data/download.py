@@ -15,10 +15,12 @@ from harness.files import write_atomic
 def fetch(dataset: str, target: Path) -> None:
     """Write `keras.datasets.<dataset>` to `target`, whole or not at all."""
     module = importlib.import_module(f"keras.datasets.{dataset}")
-    (x_train, y_train), (x_test, y_test) = module.load_data()
+    (x_train, labels_train), (x_test, labels_test) = module.load_data()
 
     def save(path: Path) -> None:
         with path.open("wb") as stream:
+            # CIFAR's labels come as columns, some of them as int64.
+            y_train, y_test = (np.asarray(y, np.uint8).ravel() for y in (labels_train, labels_test))
             np.savez_compressed(stream, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
 
     write_atomic(target, save)

@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from harness.data import npz
 from harness.data.base import DatasetInfo, ImageData
-from harness.data.cache import Arrays
-from harness.errors import DataError
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "x_train": (60_000, 28, 28),
@@ -50,11 +46,11 @@ class Mnist:
 
     def info(self, home: Path | None) -> DatasetInfo:
         """Tell what the dataset is and whether its file is there."""
-        return _info(MNIST, home)
+        return npz.info(MNIST, home, n_classes=10)
 
     def load(self, home: Path | None) -> ImageData:
         """Read the images; raises DataError where they are absent or altered."""
-        return _image_data(MNIST, npz.load(MNIST, home), tuple("0123456789"))
+        return npz.image_data(MNIST, npz.load(MNIST, home), tuple("0123456789"))
 
 
 class FashionMnist:
@@ -70,32 +66,10 @@ class FashionMnist:
 
     def info(self, home: Path | None) -> DatasetInfo:
         """Tell what the dataset is and whether its file is there."""
-        return _info(FASHION_MNIST, home)
+        return npz.info(FASHION_MNIST, home, n_classes=10)
 
     def load(self, home: Path | None) -> ImageData:
         """Read the images; raises DataError where they are absent or altered."""
-        data = _image_data(FASHION_MNIST, npz.load(FASHION_MNIST, home), GARMENTS)
-        for part, y in (("train", data.y_train), ("test", data.y_test)):
-            counts = np.bincount(y, minlength=len(GARMENTS))
-            if (counts != len(y) // len(GARMENTS)).any():
-                raise DataError(
-                    f"{npz.find(FASHION_MNIST, home)}: y_{part} has {counts.tolist()} images per class; "
-                    f"expected {len(y) // len(GARMENTS)} of each; replace or remove the file"
-                )
+        data = npz.image_data(FASHION_MNIST, npz.load(FASHION_MNIST, home), GARMENTS)
+        npz.check_counts(FASHION_MNIST, home, data)
         return data
-
-
-def _info(layout: npz.Layout, home: Path | None) -> DatasetInfo:
-    return DatasetInfo(
-        layout.dataset,
-        n_train=layout.shapes["x_train"][0],
-        n_test=layout.shapes["x_test"][0],
-        n_classes=10,
-        image_shape=layout.shapes["x_train"][1:],
-        missing=npz.missing(layout, home),
-    )
-
-
-def _image_data(layout: npz.Layout, arrays: Arrays, class_names: tuple[str, ...]) -> ImageData:
-    y_train, y_test = (arrays[key].astype(np.int64) for key in ("y_train", "y_test"))
-    return ImageData(layout.dataset, arrays["x_train"], y_train, arrays["x_test"], y_test, class_names)

@@ -18,10 +18,10 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from harness.data.base import Images
+from harness.data.base import DatasetInfo, ImageData, Images
 from harness.data.cache import Arrays, cached_arrays
 from harness.data.home import default_home
-from harness.errors import DataError
+from harness.errors import DataError, one_line
 
 # Header of an array: what `numpy.save` writes has 118 bytes at most here; NumPy itself would read up to 4 GiB of it.
 MAX_HEADER = 10_000
@@ -109,6 +109,43 @@ def load(layout: Layout, home: Path | None) -> Arrays:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; replace or remove it") from error
 
 
+def info(layout: Layout, home: Path | None, n_classes: int) -> DatasetInfo:
+    """What the dataset is, and whether its file is there."""
+    return DatasetInfo(
+        layout.dataset,
+        n_train=layout.shapes["x_train"][0],
+        n_test=layout.shapes["x_test"][0],
+        n_classes=n_classes,
+        image_shape=layout.shapes["x_train"][1:],
+        missing=missing(layout, home),
+    )
+
+
+def image_data(layout: Layout, arrays: Arrays, class_names: tuple[str, ...]) -> ImageData:
+    """The arrays with their names."""
+    y_train, y_test = (arrays[key].astype(np.int64) for key in ("y_train", "y_test"))
+    return ImageData(layout.dataset, arrays["x_train"], y_train, arrays["x_test"], y_test, class_names)
+
+
+def check_counts(layout: Layout, home: Path | None, data: ImageData) -> None:
+    """Make sure that every class has as many images as every other, where no hash is known.
+
+    Raises
+    ------
+    DataError
+        If one has not.
+    """
+    k = len(data.class_names)
+    for part, y in (("train", data.y_train), ("test", data.y_test)):
+        counts = np.bincount(y, minlength=k)
+        if (counts != len(y) // k).any():
+            found = one_line(counts.tolist())
+            raise DataError(
+                f"{find(layout, home)}: y_{part} has {found} images per class; "
+                f"expected {len(y) // k} of each; replace or remove the file"
+            )
+
+
 def read(layout: Layout, path: Path) -> Arrays:
     """Read the arrays and compare them with the layout; never more bytes than the layout says.
 
@@ -181,7 +218,7 @@ def download(layout: Layout, home: Path | None) -> Path:
     wanted = (home or default_home()) / layout.file_name
     if os.path.lexists(wanted):
         raise DataError(f"{wanted} is not a regular file; replace it with {layout.file_name} or remove it")
-    target = _first_writable([wanted.parent, default_home()], wanted) / layout.file_name
+    target = first_writable([wanted.parent, default_home()], wanted) / layout.file_name
     # A process of its own: Keras cannot be imported without its backend, and a trial that trains no network must
     # not carry TensorFlow in the memory that is measured.
     command = [sys.executable, "-m", "harness.data.download", layout.dataset, str(target)]
@@ -195,7 +232,8 @@ def download(layout: Layout, home: Path | None) -> Path:
     return target
 
 
-def _first_writable(folders: list[Path], wanted: Path) -> Path:
+def first_writable(folders: list[Path], wanted: Path) -> Path:
+    """The first of these folders that takes a file; raises DataError where none does."""
     reasons = []
     for folder in folders:
         try:

@@ -8,6 +8,7 @@ what it gives of an image depends on the images it was fitted on; where it does 
 `random_state` parameter receives the trial's seed.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
@@ -25,8 +26,12 @@ Takes: TypeAlias = Literal["images", "matrix"]
 FloatMatrix: TypeAlias = NDArray[np.float32]
 Positive = Annotated[int, Field(ge=1)]
 
-# A batch's float64 copies, a few MB, stay near the processor, and large images do not fill the memory.
-BATCH_PIXELS = 2**18
+# A batch's float64 copies, 1 MB each, stay near the processor, and large images do not fill the memory.
+BATCH_PIXELS = 2**17
+
+# glibc gives freed memory back and asks for it again page by page, which can take longer than a batch's arithmetic.
+# Once it has freed a block of this size, more than a batch has, it keeps up to twice as much.
+KEPT_BYTES = 2**23
 
 
 def check_images(images: Any, shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
@@ -71,10 +76,37 @@ def check_grid(shape: tuple[int, ...], grid: int, name: str) -> None:
     check_side(shape, grid, f"{name}: a grid of {grid}x{grid} cells", "make grid smaller")
 
 
+def in_batches(
+    describe: Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]]], images: NDArray[np.uint8]
+) -> FloatMatrix:
+    """Describe images in batches, on the threads of the surrounding `joblib.parallel_config`.
+
+    Parameters
+    ----------
+    describe
+        Makes a matrix (m, d) of m images.
+    images
+        uint8 of (n, h, w) or (n, h, w, c).
+
+    Returns
+    -------
+    float32 of (n, d).
+    """
+    n, size = len(images), max(1, BATCH_PIXELS // max(1, math.prod(images.shape[1:])))
+
+    def batch(start: int) -> FloatMatrix:
+        return describe(images[start : start + size]).astype(np.float32, copy=False)
+
+    if n <= size:  # starting threads would cost a single image more than its description
+        return batch(0)
+    np.empty(KEPT_BYTES, np.uint8)
+    return np.concatenate(Parallel()(delayed(batch)(start) for start in range(0, n, size)))
+
+
 def describe_channels(
     describe: Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]]], images: NDArray[np.uint8]
 ) -> FloatMatrix:
-    """Describe each channel by itself, in batches, on the threads of the surrounding `joblib.parallel_config`.
+    """Describe each channel by itself, in batches as `in_batches` makes them.
 
     Parameters
     ----------
@@ -87,19 +119,15 @@ def describe_channels(
     -------
     float32 of (n, k * c); the channel counts fastest.
     """
-    stack = images if images.ndim == 4 else images[..., None]
-    n, height, width, channels = stack.shape
-    size = max(1, BATCH_PIXELS // max(1, height * width * channels))
+    height, width, channels = images.shape[1:] if images.ndim == 4 else (*images.shape[1:], 1)
 
-    def batch(start: int) -> FloatMatrix:
-        part = stack[start : start + size]
-        planes = np.ascontiguousarray(np.moveaxis(part, -1, 1)).reshape(-1, height, width)
+    def batch(part: NDArray[np.uint8]) -> FloatMatrix:
+        stack = part.reshape(-1, height, width, channels)
+        planes = np.ascontiguousarray(np.moveaxis(stack, -1, 1)).reshape(-1, height, width)
         described = describe(planes).astype(np.float32).reshape(len(part), channels, -1)
         return described.transpose(0, 2, 1).reshape(len(part), -1)
 
-    if n <= size:  # starting threads would cost a single image more than its description
-        return batch(0)
-    return np.concatenate(Parallel()(delayed(batch)(start) for start in range(0, n, size)))
+    return in_batches(batch, images)
 
 
 class ChannelFeature(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -150,10 +178,12 @@ def cell_of_pixel(side: int, grid: int) -> NDArray[np.intp]:
 
 def cell_means(values: NDArray[Any], grid: int) -> NDArray[np.float64]:
     """Mean of each cell of a grid over (m, h, w), as (m, grid, grid)."""
-    edges = [np.arange(grid + 1) * side // grid for side in values.shape[1:]]
-    by_row = np.add.reduceat(values, edges[0][:-1], axis=1, dtype=np.float64)
-    sums: NDArray[np.float64] = np.add.reduceat(by_row, edges[1][:-1], axis=2)
-    return sums / np.outer(np.diff(edges[0]), np.diff(edges[1]))
+    # Sums by matrices of zeros and ones are several times faster than `np.add.reduceat`, and as exact.
+    rows, columns = (
+        (cell_of_pixel(side, grid) == np.arange(grid)[:, None]).astype(np.float64) for side in values.shape[1:]
+    )
+    sums: NDArray[np.float64] = rows @ values.astype(np.float64, copy=False) @ columns.T
+    return sums / np.outer(rows.sum(axis=1), columns.sum(axis=1))
 
 
 def cell_histograms(

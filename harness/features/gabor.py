@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterable
-from functools import cache
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import fft
 from skimage.filters import gabor_kernel
 
 from harness.features.base import ChannelFeature, Positive, cell_means, check_grid
+
+# Rows or columns of the answer that are computed together: more would meet more zeros of the band matrix.
+STRIP = 32
 
 # Lower frequencies would make kernels of hundreds of pixels.
 Frequency = Annotated[float, Field(ge=0.02, le=0.5)]
@@ -53,18 +55,20 @@ class Gabor(ChannelFeature):
 
     def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Means and deviations as (m, frequencies * orientations * grid ** 2 * 2)."""
-        kernels = bank(tuple(self.frequencies), self.orientations)
         m, height, width = planes.shape
-        sides = [
-            fft.next_fast_len(side + max(kernel.shape[axis] for kernel in kernels) - 1)
-            for axis, side in enumerate((height, width))
-        ]
-        spectrum = fft.fft2(planes / np.float32(255), sides)
+        brightness = planes / np.float32(255)
+        half, response = np.empty((2, m, height, width), np.complex64)
         parts = []
-        for kernel in kernels:
-            response = fft.ifft2(spectrum * fft.fft2(kernel, sides).astype(spectrum.dtype))
-            top, left = (side // 2 for side in kernel.shape)
-            magnitude = np.abs(response[:, top : top + height, left : left + width]).astype(np.float64)
+        for across, down in bank(tuple(self.frequencies), self.orientations, height, width):
+            for strip in across:
+                # A real image times a complex matrix, as real matrices: the complex numbers lie as pairs.
+                pairs = np.s_[..., 2 * strip.given.start : 2 * strip.given.stop]
+                np.matmul(
+                    brightness[..., strip.taken], strip.band.T.copy().view(np.float32), half.view(np.float32)[pairs]
+                )
+            for strip in down:
+                np.matmul(strip.band, half[:, strip.taken], response[:, strip.given])
+            magnitude = np.abs(response).astype(np.float64)
             mean = cell_means(magnitude, self.grid)
             # By rounding, a variance of 0 can come out negative.
             deviation = np.sqrt(np.maximum(cell_means(magnitude**2, self.grid) - mean**2, 0))
@@ -84,11 +88,40 @@ class Gabor(ChannelFeature):
         )
 
 
-@cache
-def bank(frequencies: tuple[float, ...], orientations: int) -> tuple[NDArray[np.complexfloating[Any]], ...]:
-    """The kernels, those of one frequency together; kept, because each batch of images asks for them."""
-    return tuple(
-        gabor_kernel(frequency, math.pi * index / orientations)
-        for frequency in frequencies
-        for index in range(orientations)
-    )
+class Strip(NamedTuple):
+    """Some rows or columns of the answer: which, of which ones of the image, by which part of the band matrix."""
+
+    given: slice
+    taken: slice
+    band: NDArray[np.complex64]
+
+
+@lru_cache(maxsize=16)
+def bank(
+    frequencies: tuple[float, ...], orientations: int, height: int, width: int
+) -> tuple[tuple[tuple[Strip, ...], tuple[Strip, ...]], ...]:
+    """Each filter, across and down, those of one frequency together; kept, because each batch of images asks for them.
+
+    A filter whose Gaussian is round, as all are here, is a column times a row.
+    """
+    filters = []
+    for frequency in frequencies:
+        for index in range(orientations):
+            kernel = gabor_kernel(frequency, math.pi * index / orientations)
+            middle, centre = kernel[kernel.shape[0] // 2], kernel[:, kernel.shape[1] // 2]
+            filters.append((strips(middle, width), strips(centre / middle[len(middle) // 2], height)))
+    return tuple(filters)
+
+
+def strips(kernel: NDArray[np.complexfloating[Any]], side: int) -> tuple[Strip, ...]:
+    """The convolution of `side` numbers with a kernel of odd length, 0 outside, as band matrices."""
+    reach = len(kernel) // 2
+    found = []
+    for start in range(0, side, STRIP):
+        given = slice(start, min(start + STRIP, side))
+        taken = slice(max(0, given.start - reach), min(side, given.stop + reach))
+        place = reach + np.arange(given.start, given.stop)[:, None] - np.arange(taken.start, taken.stop)
+        inside = (place >= 0) & (place < len(kernel))
+        band = np.where(inside, kernel.take(place, mode="clip"), 0).astype(np.complex64)
+        found.append(Strip(given, taken, band))
+    return tuple(found)

@@ -13,6 +13,9 @@ from harness.features.base import ChannelFeature, Positive, check_side
 PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation")
 DEGREES = (0, 45, 90, 135)
 
+# Of so many numbers are the matrices that are looked at together, 2 MB as float64.
+MATRIX_CELLS = 2**18
+
 
 class Glcm(ChannelFeature):
     """Haralick's texture properties of grey-level co-occurrence matrices (GLCM), by scikit-image.
@@ -51,12 +54,19 @@ class Glcm(ChannelFeature):
     def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Properties as (m, 6 * distances * 4)."""
         quantised = (planes.astype(np.uint16) * self.levels >> 8).astype(np.uint8)
+        size = max(1, MATRIX_CELLS // (self.levels**2 * len(self.distances) * len(DEGREES)))
+        return np.concatenate(
+            [self._properties(quantised[start : start + size]) for start in range(0, len(planes), size)]
+        )
+
+    def _properties(self, quantised: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Properties of a few images that have only the grey levels."""
         angles = np.radians(DEGREES)
         matrices = [graycomatrix(plane, self.distances, angles, self.levels, symmetric=True) for plane in quantised]
         # All images' matrices, one behind another where scikit-image expects distances, cost one call a property.
         together = np.concatenate(matrices, axis=2)
-        found = np.stack([graycoprops(together, name).reshape(len(planes), -1) for name in PROPERTIES], axis=1)
-        properties: NDArray[np.float64] = found.reshape(len(planes), -1)
+        found = np.stack([graycoprops(together, name).reshape(len(quantised), -1) for name in PROPERTIES], axis=1)
+        properties: NDArray[np.float64] = found.reshape(len(quantised), -1)
         return properties
 
     def names(self) -> Iterable[str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import moments_hu
 
 from harness.features.base import ChannelFeature
 
@@ -26,7 +25,7 @@ class Hu(ChannelFeature):
 
     def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Moments as (m, 7)."""
-        moments = np.array([moments_hu(normalised) for normalised in normalised_moments(planes)])
+        moments = invariants(normalised_moments(planes))
         logarithms: NDArray[np.float64] = np.sign(moments) * np.log10(1 + np.abs(moments) / FLOOR)
         return logarithms
 
@@ -35,18 +34,40 @@ class Hu(ChannelFeature):
         return (f"hu_{index}" for index in range(1, 8))
 
 
-def normalised_moments(planes: NDArray[np.uint8]) -> NDArray[np.float64]:
+def normalised_moments(planes: NDArray[np.uint8] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Normalised central moments of brightness 0 to 1, (m, h, w) to (m, 4, 4); all 0 where an image is all 0."""
     brightness = planes / 255
-    total = brightness.sum(axis=(1, 2))
+    # The profile along an axis has the centre of mass of the image; products with ones add up faster than `sum`.
+    profiles = brightness @ np.ones(planes.shape[2]), np.ones(planes.shape[1]) @ brightness
+    total = profiles[0].sum(axis=1)
     total[total == 0] = 1
-    powers = np.arange(4)[:, None]
     weighted = []
-    for axis in (1, 2):
-        # The profile along an axis has the centre of mass of the image.
-        profile, places = brightness.sum(axis=3 - axis), np.arange(planes.shape[axis])
-        centre = (profile * places).sum(axis=1) / total
-        weighted.append((places - centre[:, None])[:, None] ** powers)
+    for profile in profiles:
+        places = np.arange(profile.shape[1], dtype=np.float64)
+        distance = places - (profile @ places / total)[:, None]
+        square = distance**2  # multiplied, because a cube by `**` takes a hundred times as long
+        weighted.append(np.stack([np.ones_like(distance), distance, square, square * distance], axis=1))
+    orders = np.add.outer(np.arange(4), np.arange(4))
     central = weighted[0] @ brightness @ weighted[1].transpose(0, 2, 1)
-    normalised: NDArray[np.float64] = central / total[:, None, None] ** ((powers + powers.T) / 2 + 1)
+    normalised: NDArray[np.float64] = central / total[:, None, None] ** (orders / 2 + 1)
     return normalised
+
+
+def invariants(moments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Hu's seven moments (m, 7) of normalised central moments (m, 4, 4)."""
+    n = moments.transpose(1, 2, 0)
+    difference, across = n[2, 0] - n[0, 2], 2 * n[1, 1]
+    skew, other_skew = n[3, 0] - 3 * n[1, 2], 3 * n[2, 1] - n[0, 3]
+    lean, other_lean = n[3, 0] + n[1, 2], n[2, 1] + n[0, 3]
+    cubic, other_cubic = lean * (lean**2 - 3 * other_lean**2), other_lean * (3 * lean**2 - other_lean**2)
+    return np.column_stack(
+        [
+            n[2, 0] + n[0, 2],
+            difference**2 + across**2,
+            skew**2 + other_skew**2,
+            lean**2 + other_lean**2,
+            skew * cubic + other_skew * other_cubic,
+            difference * (lean**2 - other_lean**2) + 2 * across * lean * other_lean,
+            other_skew * cubic - skew * other_cubic,
+        ]
+    )

@@ -21,7 +21,11 @@ class Projection(ChannelFeature):
 
     def describe(self, planes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Profiles as (m, h + w), rows first."""
-        return np.concatenate([planes.mean(axis=2), planes.mean(axis=1)], axis=1) / 255
+        height, width = planes.shape[1:]
+        # A product with ones adds up several times faster than `mean`.
+        brightness = planes.astype(np.float64)
+        rows, columns = brightness @ np.ones(width), np.ones(height) @ brightness
+        return np.concatenate([rows / (255 * width), columns / (255 * height)], axis=1)
 
     def names(self) -> Iterable[str]:
         """`projection_row_ROW`, then `projection_column_COLUMN`."""

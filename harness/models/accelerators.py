@@ -1,9 +1,9 @@
-"""Classifiers of scikit-learn's names, computed by something faster than scikit-learn itself.
+"""Who computes a classifier: scikit-learn, something faster with the classes of its names, or another library.
 
 =========== ======= ==========================================================================================
 accelerator device  what computes
 =========== ======= ==========================================================================================
-none        cpu     scikit-learn
+none        cpu     scikit-learn, or the library of a registered estimator
 sklearnex   cpu     the class of that name in scikit-learn-intelex (oneDAL); nothing is patched
 array_api   both    scikit-learn, on arrays of PyTorch or CuPy (`array_api_dispatch`; float32)
 cuml        gpu     the class of that name in RAPIDS cuML
@@ -21,9 +21,10 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from harness import sklearn_parts
+from harness import registry, sklearn_parts
 from harness.errors import TrialError
 from harness.measure.devices import gpus
+from harness.models.boosting import LIBRARIES, not_installed
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -50,7 +51,7 @@ def resolve(spec: Pipeline, device: str) -> str:
         return "none"
     if spec.accelerator:
         return spec.accelerator[0]
-    if device == "cpu":
+    if device == "cpu" or spec.estimator.name in registry.names("estimators"):
         return "none"
     return "cuml" if installed("cuml") and not _refused(spec.estimator, "cuml") else "array_api"
 
@@ -64,6 +65,8 @@ def unavailable(spec: Pipeline, device: str) -> str | None:
         return None
     accelerator = resolve(spec, device)
     if device == "gpu":
+        if accelerator == "none" and spec.estimator.name in registry.names("estimators"):
+            return f"{spec.estimator.name} is computed on the CPU here; take devices: [cpu]"
         if accelerator == "none":
             return "scikit-learn's own classifiers run on the CPU; for a GPU take accelerator: array_api or cuml"
         if accelerator == "sklearnex":
@@ -76,6 +79,9 @@ def unavailable(spec: Pipeline, device: str) -> str | None:
         # Where the suite leaves the choice, cuML was not taken because it does not have the class, or is not here.
         left = not spec.accelerator and not _refused(spec.estimator, "cuml")
         return f"{told}; cuml has it (https://docs.rapids.ai/install)" if left else told
+    library = LIBRARIES.get(spec.estimator.name)
+    if library and not installed(library):
+        return not_installed(spec.estimator.name)
     return _not_installed(accelerator, device)
 
 
@@ -98,24 +104,26 @@ def build(part: Part, seed: int, role: Role, accelerator: str) -> BaseEstimator:
     Parameters
     ----------
     part
-        The scikit-learn class by its dotted name, with its parameters.
+        A registered estimator, or a scikit-learn class by its dotted name, with its parameters.
     seed
-        For `random_state`, wherever the class has it and `part` does not set it.
+        For `random_state`, wherever it has one and `part` does not set it.
     role
         Only a `classifier` can be accelerated.
     accelerator
-        What `resolve` gave. `sklearnex` gets the threads of the surrounding `joblib.parallel_config`, one without it.
+        What `resolve` gave. `sklearnex`, like a registered estimator, gets the threads of the surrounding
+        `joblib.parallel_config`, one without it.
 
     Raises
     ------
     MisuseError
         If the name or a parameter is wrong.
     TrialError
-        If the accelerator cannot compute it.
+        If the accelerator cannot compute it, or the library of a registered one is not installed.
     """
     from harness.models import accelerated
+    from harness.models.build import build_estimator
 
-    estimator = sklearn_parts.build(part.name, part.params, seed, role)
+    estimator = build_estimator(part, seed, role)
     if accelerator == "none":
         return estimator
     if told := sklearn_parts.check_accelerator(part.name, part.params, accelerator):

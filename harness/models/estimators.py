@@ -28,6 +28,8 @@ def n_parameters(estimator: Any) -> int | None:
     decision tree                            feature and threshold of each inner node, class values of each leaf
     forest, bagging, boosting, one-vs-rest   the sum over its estimators
     k nearest neighbours                     the stored images' features and labels
+    xgboost, lightgbm                        as decision trees, each with one value per leaf
+    explainable boosting machine             cuts between the bins, the bins' scores of each term, intercepts
     linear, naive Bayes, perceptron, PCA     coefficients, intercepts, means and so on (`LEARNED`)
     pipeline                                 the sum over its steps; a transformer with none of these counts as 0
     search                                   the best estimator
@@ -51,6 +53,15 @@ def n_parameters(estimator: Any) -> int | None:
         return int(estimator.n_parameters_)
     if hasattr(estimator, "best_estimator_"):
         return n_parameters(estimator.best_estimator_)
+    if hasattr(estimator, "get_booster"):
+        trees = estimator.get_booster().get_dump()
+        return _nodes(sum(tree.count("leaf=") for tree in trees), len(trees))
+    if hasattr(estimator, "booster_"):
+        trees = estimator.booster_.dump_model()["tree_info"]
+        return _nodes(sum(tree["num_leaves"] for tree in trees), len(trees))
+    if hasattr(estimator, "term_scores_"):
+        cuts = sum(len(level) for levels in estimator.bins_ for level in levels)
+        return cuts + _size(estimator, ("term_scores_", "intercept_"))
     if hasattr(estimator, "steps"):
         *transformers, (_, last) = estimator.steps
         final = n_parameters(last)
@@ -67,6 +78,11 @@ def n_parameters(estimator: Any) -> int | None:
     if hasattr(estimator, "n_samples_fit_"):
         return int(estimator.n_samples_fit_ * (estimator.n_features_in_ + 1))
     return _size(estimator, LEARNED) or None
+
+
+def _nodes(leaves: int, trees: int) -> int:
+    """Numbers of binary trees: a feature and a threshold of each inner node, one value of each leaf."""
+    return 2 * (leaves - trees) + leaves
 
 
 def _total(ensemble: Any) -> int | None:

@@ -6,18 +6,20 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from harness.data.rows import Rows
 from harness.data.subsets import validation_split
 from harness.errors import DivergedError, TrialError
 from harness.models import defaults
 from harness.models.clock import StepClock
 from harness.models.forward import forward
+from harness.models.inputs import Inputs, as_input, input_shape, sample
 from harness.models.steps import planned
 from harness.registry import build
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import keras
 
     from harness.suite.model import Part, TrainSpec
+    from harness.suite.plan import Trial
 
 PREDICT_BATCH_SIZE = 256
 
@@ -74,6 +77,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Of the first step.
     """
 
+    jit_compile_: bool
+
     def __init__(
         self,
         *,
@@ -93,53 +98,63 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.device = device
         self.on_epoch = on_epoch
 
-    def fit(self, images: NDArray[np.uint8], y: NDArray[np.int64]) -> Self:
+    @classmethod
+    def of(
+        cls, trial: Trial, n_classes: int, on_epoch: Callable[[dict[str, float]], None] | None = None
+    ) -> NetworkClassifier:
+        """The classifier of a trial whose pipeline has a network; parameters as of the class."""
+        assert trial.spec.network is not None
+        assert trial.optimizer is not None
+        return cls(
+            network=trial.spec.network,
+            optimizer=trial.optimizer,
+            train=trial.train,
+            n_classes=n_classes,
+            seed=trial.seed,
+            device=trial.device,
+            on_epoch=on_epoch,
+        )
+
+    def fit(self, images: Inputs, y: NDArray[np.int64]) -> Self:
         """Build the network and train it.
 
         Parameters
         ----------
         images
-            uint8, shape (n, h, w) or (n, h, w, channels).
+            uint8, shape (n, h, w) or (n, h, w, channels); or features, float32 of shape (n, d). `Rows` that are too
+            many for memory are read batch by batch.
         y
             Labels from 0 to n_classes - 1, shape (n,).
 
         Raises
         ------
         DivergedError
-            If an epoch's loss is NaN or infinite; `epochs_` holds the epochs up to that one.
+            If an epoch's loss is NaN or infinite, or a weight is at the end; `epochs_` holds the epochs up to then.
         TrialError
             If the backend cannot train as asked.
         """
         import keras
 
+        from harness.models.batches import Batches
+
         started = time.perf_counter()
         backend = keras.backend.backend()
-        if told := defaults.refused(self.train, backend):
-            raise TrialError(told)
-        self.precision_, self.jit_compile_ = defaults.settings(self.train, backend, self.device)
-        keras.utils.set_random_seed(self.seed)
-        self.classes_ = np.arange(self.n_classes)
         self.epochs_: list[dict[str, float]] = []
         validation = None
         if self.train.validation_fraction:
             fitted, held_out = validation_split(y, self.train.validation_fraction, self.seed)
-            validation = (as_input(images[held_out]), y[held_out])
-            images, y = images[fitted], y[fitted]
-        x = once = as_input(images)
-        passes, total_steps = planned(len(x), self.train)
-        if passes > 1:
-            x, y = np.concatenate([x] * passes), np.concatenate([y] * passes)
-
-        with dtype_policy(self.precision_):
-            self.model_: keras.Model = build(
-                "networks", self.network.name, self.network.params, x.shape[1:], self.n_classes
+            held = images[held_out]
+            validation = (
+                Batches(held, y[held_out], PREDICT_BATCH_SIZE)
+                if isinstance(held, Rows)
+                else (as_input(held), y[held_out])
             )
-        # Keras's name for layers that look at the training images before training, such as its Normalization.
-        for layer in self.model_.layers:
-            if hasattr(layer, "adapt"):
-                layer.adapt(once)
+            images, y = images[fitted], y[fitted]
+        passes, total_steps = planned(len(y), self.train)
+        self.build(images)
+        trained = self._augmented()
         optimizer = build("optimizers", self.optimizer.name, self.optimizer.params, total_steps)
-        self.model_.compile(
+        trained.compile(
             optimizer=optimizer,
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
@@ -147,29 +162,70 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             jit_compile=self.jit_compile_,
         )
         # Keras does not compile a network with a layer that XLA cannot, such as cuDNN's LSTM and GRU.
-        self.jit_compile_ = bool(self.model_.jit_compile)
+        self.jit_compile_ = bool(trained.jit_compile)
         self.n_parameters_ = int(self.model_.count_params())
         self.learning_rate_ = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         self.build_s_ = time.perf_counter() - started
 
-        steps = math.ceil(len(x) / self.train.batch_size)
-        clock = StepClock(self.model_, backend, steps, self.train.steps_per_execution)
-        self.model_.fit(
-            x,
-            y,
-            batch_size=self.train.batch_size,
+        steps = math.ceil(len(y) * passes / self.train.batch_size)
+        clock = StepClock(trained, backend, steps, self.train.steps_per_execution)
+        if isinstance(images, Rows):
+            data: dict[str, Any] = {"x": Batches(images, y, self.train.batch_size, passes, self.seed)}
+        else:
+            x = as_input(images)
+            if passes > 1:
+                x, y = np.concatenate([x] * passes), np.concatenate([y] * passes)
+            data = {"x": x, "y": y, "batch_size": self.train.batch_size, "shuffle": True}
+        trained.fit(
+            **data,
             epochs=self.train.epochs,
             validation_data=validation,
             validation_batch_size=PREDICT_BATCH_SIZE,
-            shuffle=True,
             verbose=0,
-            callbacks=self._callbacks(clock),
+            callbacks=self._callbacks(trained, clock),
         )
         last = self.epochs_[-1]
         if not math.isfinite(last["loss"]):
             raise DivergedError(
                 f"loss became {last['loss']} in epoch {last['epoch']}; learning_rate {self.learning_rate_:g}: lower it"
             )
+        # Rectifiers hide weights that are NaN from the loss.
+        if not all(np.isfinite(weights).all() for weights in self.model_.get_weights()):
+            raise DivergedError(f"weights became NaN or infinite; learning_rate {self.learning_rate_:g}: lower it")
+        return self
+
+    def build(self, images: Inputs) -> Self:
+        """Build the network, untrained, for images like these, which its layers with `adapt` see.
+
+        Parameters
+        ----------
+        images
+            As of `fit`.
+
+        Raises
+        ------
+        TrialError
+            If the backend cannot train as asked, or the network cannot be built.
+        """
+        import keras
+
+        backend = keras.backend.backend()
+        if told := defaults.refused(self.train, backend):
+            raise TrialError(told)
+        self.precision_, jit_compile = defaults.settings(self.train, backend, self.device)
+        self.jit_compile_ = jit_compile
+        keras.utils.set_random_seed(self.seed)
+        self.classes_ = np.arange(self.n_classes)
+        with dtype_policy(self.precision_):
+            self.model_: keras.Model = build(
+                "networks", self.network.name, self.network.params, input_shape(images), self.n_classes
+            )
+        # Keras's name for layers that look at the training images before training, such as its Normalization.
+        adapting = [layer for layer in self.model_.layers if hasattr(layer, "adapt")]
+        if adapting:
+            seen = sample(images, self.seed)
+            for layer in adapting:
+                layer.adapt(seen)
         return self
 
     def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -208,11 +264,23 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         return labels
 
-    def _callbacks(self, clock: StepClock) -> list[keras.callbacks.Callback]:
+    def _augmented(self) -> keras.Model:
+        """What is trained: the network itself, or behind a layer that changes its training images."""
+        if self.train.augment is None:
+            return self.model_
+        import keras
+
+        from harness.models.augment import Augmentation
+
+        # What is not compiled itself would follow Keras's default, also when it predicts.
+        self.model_.jit_compile = self.jit_compile_
+        layer = Augmentation(seed=self.seed, **self.train.augment.model_dump())
+        return keras.Sequential([keras.Input(self.model_.input_shape[1:]), layer, self.model_])
+
+    def _callbacks(self, model: keras.Model, clock: StepClock) -> list[keras.callbacks.Callback]:
         """The epoch log and clock, and early stopping where it is asked for."""
         import keras
 
-        model = self.model_
         started = time.perf_counter()
         rate = math.nan
 
@@ -266,10 +334,3 @@ def dtype_policy(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """uint8 images (n, h, w[, channels]) as float32 in [0, 1], shape (n, h, w, channels)."""
-    x = images.astype(np.float32)
-    x /= 255
-    return x if x.ndim == 4 else x[..., np.newaxis]

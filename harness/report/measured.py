@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis.frames import NUMBERS, complete, ok
+from harness.analysis.intervals import t_interval
 from harness.analysis.timing import CELL, one_per_seed, undisturbed
 from harness.analysis.trust import Trust
 from harness.report.tables import MIB
+from harness.suite.plan import TUNED
 
 # Column of the trials, column of the table, factor from one to the other.
 COLD = (
@@ -37,7 +39,10 @@ MEMORY = (
     ("gpu_peak_bytes", "gpu_mib", 1 / MIB),
     ("gpu_process_bytes", "gpu_process_mib", 1 / MIB),
 )
+# What a tuned trial and its untuned twin have in common beside the pipeline.
+TUNED_CELL = ("dataset", "n_train", "device", "backend", "seed")
 ENERGY = (
+    ("tune_energy_j", "tune_j", 1.0),
     ("features_energy_j", "features_j", 1.0),
     ("fit_energy_j", "fit_j", 1.0),
     ("predict_energy_j", "predict_j", 1.0),
@@ -69,6 +74,45 @@ def cells(trials: pd.DataFrame) -> pd.DataFrame:
         energy_source=("energy_source", "first"),
     )
     return pd.concat([means, rest], axis=1).reset_index()
+
+
+def tuned(trials: pd.DataFrame) -> pd.DataFrame:
+    """Each tuned pipeline against itself with the suite's own settings, over the seeds that have both.
+
+    Returns
+    -------
+    DataFrame
+        `default`, `tuned` and `gain` (test accuracy, with the half-width of the 95% interval of the paired difference),
+        `validation` (the score that was chosen by), `tried`, `tune_s`. Empty where nothing was tuned.
+    """
+    # Of repeats, which give the same settings and scores, the first.
+    single = ok(complete(trials)).sort_values("repeat").drop_duplicates(["pipeline", *TUNED_CELL])
+    good = single.reset_index(drop=True)
+    searched = good[good["tuning"] != ""]
+    if searched.empty:
+        return pd.DataFrame()
+    own = good[good["tuning"] == ""].set_index(["pipeline", *TUNED_CELL])["accuracy"].rename("default")
+    base = searched["pipeline"].str.removesuffix(f"/{TUNED}")
+    pairs = searched.assign(pipeline=base).join(own, on=["pipeline", *TUNED_CELL])
+    rows = []
+    over_seeds = ["pipeline", *(name for name in TUNED_CELL if name != "seed")]
+    for key, group in pairs.groupby(over_seeds, sort=True):
+        both = group.dropna(subset=["default"])
+        gain = t_interval((both["accuracy"] - both["default"]).to_numpy())
+        rows.append(
+            {
+                **dict(zip(over_seeds, key, strict=True)),
+                "seeds": len(both),
+                "default": both["default"].mean(),
+                "tuned": both["accuracy"].mean() if len(both) else group["accuracy"].mean(),
+                "gain": gain.value,
+                "gain_half_width": gain.half_width,
+                "validation": group["tuning_score"].mean(),
+                "tried": group["tuning_candidates"].mean(),
+                "tune_s": group["tune_s"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def cold_warm(trials: pd.DataFrame) -> pd.DataFrame:

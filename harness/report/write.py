@@ -16,7 +16,7 @@ from harness.analysis.frames import complete
 from harness.analysis.trust import trust
 from harness.files import write_atomic, write_text
 from harness.report import measured, page, tables
-from harness.report.figures import accuracy, cost, crossover, optimizers, pareto, style
+from harness.report.figures import accuracy, cost, crossover, optimizers, pareto, style, tuning
 
 if TYPE_CHECKING:
     from harness.results import Results
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 DPI = 150
 # Tables that are shown where something of theirs was measured: title, how to make them, what to know of them.
 MEASURED: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "tuned": (
+        "Default and tuned",
+        measured.tuned,
+        "Test accuracy of each pipeline as the suite has it and as tuning left it (means over the seeds that have "
+        "both, and the difference with its 95% interval), and what tuning cost: settings tried and seconds, which are "
+        "in no other time of this report.",
+    ),
     "cold_warm": (
         "Cold and warm",
         measured.cold_warm,
@@ -79,6 +86,7 @@ def write_report(results: Results, out: Path) -> Path:
         _figure(out, cost, cost_facts),
         _figure(out, pareto, pareto_facts),
         _figure(out, optimizers, optimizer_facts),
+        _figure(out, tuning, tuning.facts(trials, results.tuning)),
     )
     judged = claims(trials)
     judged_trust = trust(trials, results.environment)

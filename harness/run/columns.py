@@ -1,4 +1,4 @@
-"""The columns of the two tables: what a trial's row and an epoch's line can hold, and in which unit.
+"""The columns of the three tables: what the line of a trial, an epoch or a tried setting can hold, and in which unit.
 
 Seconds end in `_s`, bytes in `_bytes`, joules in `_j`, watts in `_w`. What was not measured is empty, never zero.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-Phase: TypeAlias = Literal["load", "features", "fit", "predict", "evaluate", "serve"]
+Phase: TypeAlias = Literal["load", "tune", "features", "fit", "predict", "evaluate", "serve"]
 
 PHASES: tuple[str, ...] = get_args(Phase)
-COUNTED_PHASES = ("features", "fit", "predict")
+COUNTED_PHASES = ("tune", "features", "fit", "predict")
 TEXT = "string"
 WHOLE = "Int64"
 REAL = "float64"
@@ -49,6 +49,13 @@ TRIAL_COLUMNS: dict[str, str] = {
     "idle_w": REAL,
     "energy_source": TEXT,
     **dict.fromkeys(("n_parameters", "n_features", "epochs", "threads"), WHOLE),
+    # Whether features were taken from the run's cache; their times and memory are those of computing them.
+    "features_cached": FLAG,
+    # Tuning: its budget, settings tried, the best one's accuracy on held-out training images, and what it changed.
+    "tuning": TEXT,
+    "tuning_candidates": WHOLE,
+    "tuning_score": REAL,
+    "tuned_params": TEXT,
     # Where and under what load; `busy_others` is cores kept busy by other processes while the trial ran.
     **dict.fromkeys(("started_at", "machine", "device_used"), TEXT),
     **dict.fromkeys(("load_1m", "calibration_s", "busy_others"), REAL),
@@ -73,9 +80,30 @@ EPOCH_COLUMNS: dict[str, str] = {
     "epoch": WHOLE,
     **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"), REAL),
 }
+# One line per setting that tuning tried.
+TUNING_COLUMNS: dict[str, str] = {
+    **{column: TRIAL_COLUMNS[column] for column in EPOCH_IDENTITY},
+    "candidate": WHOLE,
+    # Accuracy on held-out training images: this setting's, and the best so far.
+    "score": REAL,
+    "best": REAL,
+    # Since tuning began.
+    **dict.fromkeys(("seconds", "cpu_seconds"), REAL),
+    "params": TEXT,
+    "message": TEXT,
+}
 
 
-SHARES = ("accuracy", "balanced_accuracy", "f1_macro", "accuracy_half_a", "accuracy_half_b")
+SHARES = (
+    "score",
+    "best",
+    "tuning_score",
+    "accuracy",
+    "balanced_accuracy",
+    "f1_macro",
+    "accuracy_half_a",
+    "accuracy_half_b",
+)
 AMOUNTS = ("_s", "_bytes", "_j", "_w")
 # No time, size or count comes near it, and sums, ratios and figures of larger numbers overflow.
 MOST = 10**18

@@ -170,7 +170,7 @@ class DaskExecutor:
             if theirs != __version__:
                 has = f"harness {theirs}" if theirs else "no harness"
                 raise MisuseError(f"the worker {address} has {has}, this run {__version__}; install the same on both")
-        parts = {trial.dataset.name: trial.dataset for trial in trials}
+        parts = {trial.dataset.label: trial.dataset for trial in trials}
         values = [part.model_dump(mode="json") for part in parts.values()]
         for address, missing in sorted(self.client.run(dask_worker.lacks, self.setup, values).items()):
             if missing:
@@ -318,7 +318,7 @@ class DaskExecutor:
             return record
         record = Record(pending.trial, f"{logs.name}/{pending.trial.id}.log")
         record.row |= answer["row"] | record.identity
-        record.epochs = answer["epochs"]
+        record.epochs, record.tuning = answer["epochs"], answer["tuning"]
         about = self.machines.setdefault(answer["machine"], {"footprint": {}})
         about |= answer.get("environment", {})
         about["footprint"] |= answer["footprint"]

@@ -75,6 +75,7 @@ class Answer(TypedDict, total=False):
 
     row: dict[str, Any]
     epochs: list[dict[str, Any]]
+    tuning: list[dict[str, Any]]
     log: bytes
     machine: str
     environment: dict[str, Any]
@@ -136,7 +137,9 @@ def carry_out(resident: Resident, trial: Trial, emit: Callable[[Event], None]) -
     emit({"event": "started"})
     log = resident.logs / f"{trial.id}.log"
     record = resident.executor.run_one(trial, log, lambda event: emit(event) if event.get("event") in TOLD else None)
-    answer |= Answer(row=record.row, epochs=record.epochs, log=log.read_bytes() if log.exists() else b"")
+    answer |= Answer(
+        row=record.row, epochs=record.epochs, tuning=record.tuning, log=log.read_bytes() if log.exists() else b""
+    )
     answer["footprint"] = resident.executor.footprints
     log.unlink(missing_ok=True)
     resident.told = True

@@ -22,6 +22,7 @@ from harness.measure.environment import machine, usable_cores
 from harness.measure.noise import Busy, load_average
 from harness.models import accelerators
 from harness.run.logs import last_text, tail
+from harness.run.phases import FEATURES_VARIABLE
 from harness.run.record import Event, Record
 from harness.run.server import NotBegunError, Outcome, Server, Start
 from harness.suite.plan import Trial
@@ -152,28 +153,43 @@ class Lane(NamedTuple):
     device: str
     threads: int
     accelerator: str = "none"
+    hybrid: bool = False
 
     @property
     def name(self) -> str:
         """For people and file names: `tensorflow-gpu`, `sklearn-cpu`, `sklearn-cpu-sklearnex`."""
         words = [self.backend or "sklearn", self.device, *([] if self.accelerator == "none" else [self.accelerator])]
+        words += ["hybrid"] if self.hybrid else []
         return "-".join(words)
 
 
 def lane_of(trial: Trial) -> Lane:
     """The lane of a trial."""
     accelerator = accelerators.resolve(trial.spec, trial.device)
-    return Lane(trial.backend, trial.device, trial.threads or usable_cores(), accelerator)
+    return Lane(
+        trial.backend, trial.device, trial.threads or usable_cores(), accelerator, hybrid=trial.family == "hybrid"
+    )
 
 
 class LocalExecutor:
-    """Runs each trial in a fresh process that a forkserver hands out, and holds it to its limits."""
+    """Runs each trial in a fresh process that a forkserver hands out, and holds it to its limits.
+
+    Parameters
+    ----------
+    home
+        The data home.
+    plugins
+        Files and modules that trials' processes import.
+    features
+        Folder in which trials keep features for each other; see `harness.run.feature_cache`.
+    """
 
     machines: About = NOTHING
 
-    def __init__(self, home: Path | None, plugins: Sequence[str] = ()) -> None:
+    def __init__(self, home: Path | None, plugins: Sequence[str] = (), features: Path | None = None) -> None:
         self.home = home
         self.plugins = plugins
+        self.features = {} if features is None else {FEATURES_VARIABLE: str(features.absolute())}
         self.servers: dict[Lane, Server] = {}
         self.idle: dict[str, dict[str, str]] = {}
 
@@ -217,7 +233,7 @@ class LocalExecutor:
 
     def start(self, lane: Lane, logs: Path) -> Server:
         """A new forkserver for a lane."""
-        variables = lane_environment(lane) | self.idle.get(lane.device, {})
+        variables = lane_environment(lane) | self.idle.get(lane.device, {}) | self.features
         return Server(Start(lane.name, variables, groups(lane), self.plugins), logs)
 
     def ready(self, lane: Lane, logs: Path) -> Server:
@@ -327,11 +343,11 @@ def lane_environment(lane: Lane) -> dict[str, str]:
 
 def groups(lane: Lane) -> Mapping[str, Sequence[str]]:
     """What trials of a lane import, by groups that are timed apart; imported once, in the server."""
-    kinds: tuple[registry.Kind, ...] = (
-        ("datasets", "networks", "optimizers") if lane.backend else ("datasets", "features")
-    )
+    kinds: list[registry.Kind] = ["datasets"]
+    kinds += ["networks", "optimizers"] if lane.backend else []
+    kinds += ["features"] if lane.hybrid or not lane.backend else []
     parts = sorted({target.partition(":")[0] for kind in kinds for target in registry.BUILT_IN[kind].values()})
-    networks = ["keras", "harness.models.network_classifier"] if lane.backend else []
+    networks = ["keras", "harness.models.network_classifier", "harness.models.batches"] if lane.backend else []
     found = {"sklearn": ["numpy", "scipy", "joblib", "sklearn.base", "sklearn.metrics"]}
     if lane.backend:
         found[lane.backend] = [lane.backend]

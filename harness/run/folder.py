@@ -18,9 +18,12 @@ class RunFolder:
         self.path = path
         self.suite = path / "suite.yaml"
         self.environment = path / "environment.json"
+        self.datasets = path / "datasets.json"
         self.journal = path / "journal.jsonl"
         self.trials = path / "trials.parquet"
         self.epochs = path / "epochs.parquet"
+        self.tuning = path / "tuning.parquet"
+        self.features = path / "features"
         self.logs = path / "logs"
         self.report = path / "report"
 
@@ -55,7 +58,7 @@ class RunFolder:
         RunFolderError
             If a part is a link. The folder itself may be one.
         """
-        written = (self.path / ".lock", self.journal, self.logs, self.report)
+        written = (self.path / ".lock", self.journal, self.logs, self.features, self.report)
         for path in (*written, self.report / "figures", self.report / "tables"):
             if path.is_symlink():
                 raise RunFolderError(f"{path}: a symbolic link, and a run writes nothing outside its folder; remove it")

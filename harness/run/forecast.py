@@ -201,7 +201,7 @@ class Forecast:
 def amount(part: str, work: Amounts) -> float:
     """The work that a part of the cost depends on."""
     match part:
-        case "fit":
+        case "fit" | "tune":
             return work.training
         case "features" | "predict" | "added":
             return work.images

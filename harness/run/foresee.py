@@ -48,7 +48,7 @@ class Expected(NamedTuple):
 
 def cell(trial: Trial) -> tuple[str, str, int, str, str | None]:
     """What trials of a plan share that are expected to cost the same."""
-    return trial.pipeline, trial.dataset.name, trial.n_train, trial.device, trial.backend
+    return trial.pipeline, trial.dataset.label, trial.n_train, trial.device, trial.backend
 
 
 def expect(trial: Trial, forecast: Forecast) -> Expected:
@@ -172,10 +172,8 @@ def warning(one: Expected) -> str:
     else:
         most = limits.memory if one.passes == MEMORY else host.memory().ram
         amounts = f"{size(one.peak_bytes or 0)} against {size(most or 0)}"
-    return (
-        f"{trial.pipeline} {trial.dataset.name} n={trial.n_train:,} {trial.device}: expected to pass the {one.passes}: "
-        f"about {amounts}"
-    )
+    who = f"{trial.pipeline} {trial.dataset.label} n={trial.n_train:,} {trial.device}"
+    return f"{who}: expected to pass the {one.passes}: about {amounts}"
 
 
 def size(n_bytes: float) -> str:

@@ -18,7 +18,7 @@ from harness.run.folder import RunFolder
 from harness.run.forecast import Forecast
 from harness.suite.load import load_suite
 from harness.suite.model import Part, Suite
-from harness.suite.plan import Trial, pipeline_names
+from harness.suite.plan import Trial, variants
 
 # The latest folders and rows are read: a plan should be told in a second, however many runs lie there.
 FOLDERS, ROWS, TAIL_BYTES = 30, 2000, 2**21
@@ -75,10 +75,17 @@ def teach(forecast: Forecast, planned: Iterable[Trial], folder: RunFolder) -> Pa
     return past
 
 
-def about(home: Path | None) -> Callable[[Part], DatasetInfo | None]:
-    """What is known of datasets, as `Forecast` asks; nothing of one that this installation does not have."""
+def about(home: Path | None, known: Mapping[str, DatasetInfo]) -> Callable[[Part], DatasetInfo | None]:
+    """What is known of datasets, as `Forecast` asks; nothing of one that this installation does not have.
+
+    Of those that are not `known`, by name, only such are asked as tell without being read.
+    """
 
     def info(part: Part) -> DatasetInfo | None:
+        if part.label in known:
+            return known[part.label]
+        if part.params:
+            return None
         try:
             return dataset(part).info(home)
         except (HarnessError, pydantic.ValidationError):
@@ -170,19 +177,18 @@ class Rebuild:
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
-        self.pipelines = dict(
-            pair for name, pipeline in suite.pipelines.items() for pair in pipeline_names(name, pipeline)
-        )
-        self.datasets = {part.name: part for part in suite.datasets}
+        self.pipelines = variants(suite)
+        self.datasets = {part.label: part for part in suite.datasets}
 
     def __call__(self, row: Mapping[str, Any]) -> Trial | None:
         """The trial that has the row's names and numbers; None where the suite has none."""
         try:
             backend = row["backend"]
+            spec, tuning = self.pipelines[row["pipeline"]]
             return Trial(
                 dataset=self.datasets[row["dataset"]],
                 pipeline=row["pipeline"],
-                spec=self.pipelines[row["pipeline"]],
+                spec=spec,
                 n_train=row["n_train"],
                 seed=row["seed"],
                 repeat=row.get("repeat") or 0,
@@ -190,6 +196,7 @@ class Rebuild:
                 backend=None if backend == "sklearn" else backend,
                 threads=self.suite.threads,
                 limits=self.suite.limits,
+                tuning=tuning,
             )
         except (KeyError, TypeError, pydantic.ValidationError):
             return None

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 
 from harness.errors import RunFolderError
 from harness.files import open_regular
-from harness.run.columns import EPOCH_COLUMNS, FLAG, REAL, TEXT, TRIAL_COLUMNS, WHOLE, sensible
+from harness.run.columns import EPOCH_COLUMNS, FLAG, REAL, TEXT, TRIAL_COLUMNS, TUNING_COLUMNS, WHOLE, sensible
 
 # No entry is that long: a record is of bounded size (see `harness.run.record`). Nothing longer is read into memory.
 MAX_LINE = 2**26
@@ -34,18 +34,21 @@ JSON_TYPES: dict[str, frozenset[type]] = {
 }
 TRIAL_TYPES = {name: JSON_TYPES[dtype] for name, dtype in TRIAL_COLUMNS.items()}
 EPOCH_TYPES = {name: JSON_TYPES[dtype] for name, dtype in EPOCH_COLUMNS.items()}
+TUNING_TYPES = {name: JSON_TYPES[dtype] for name, dtype in TUNING_COLUMNS.items()}
 
 
 class Entry(NamedTuple):
-    """One finished trial: its row, and its epochs where it has any."""
+    """One finished trial: its row, and its epochs and tried settings where it has any."""
 
     row: dict[str, Any]
     epochs: list[dict[str, Any]]
+    tuning: list[dict[str, Any]] = []  # noqa: RUF012  (nobody adds to it)
 
 
 def encode(entry: Entry) -> bytes:
     """An entry as a journal line."""
-    body = json.dumps({"row": entry.row, "epochs": entry.epochs}, allow_nan=False, separators=(",", ":"))
+    values = {"row": entry.row, "epochs": entry.epochs} | ({"tuning": entry.tuning} if entry.tuning else {})
+    body = json.dumps(values, allow_nan=False, separators=(",", ":"))
     return f'{{"crc":"{zlib.crc32(body.encode()):08x}",{body[1:]}\n'.encode()
 
 
@@ -67,15 +70,16 @@ def decode(line: bytes) -> Entry:
         values = json.loads(body, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    row, epochs = values.get("row"), values.get("epochs")
+    row, epochs, tuning = values.get("row"), values.get("epochs"), values.get("tuning", [])
     if not (isinstance(row, dict) and isinstance(row.get("trial_id"), str) and isinstance(row.get("status"), str)):
         raise ValueError("it holds no row of a trial")
-    if not (isinstance(epochs, list) and all(isinstance(epoch, dict) for epoch in epochs)):
-        raise ValueError("its epochs are no list of rows")
     check_cells(row, TRIAL_TYPES)
-    for epoch in epochs:
-        check_cells(epoch, EPOCH_TYPES)
-    return Entry(row, epochs)
+    for name, lines, types in (("epochs", epochs, EPOCH_TYPES), ("tuning", tuning, TUNING_TYPES)):
+        if not (isinstance(lines, list) and all(isinstance(line, dict) for line in lines)):
+            raise ValueError(f"its {name} are no list of rows")
+        for cells in lines:
+            check_cells(cells, types)
+    return Entry(row, epochs, tuning)
 
 
 def check_cells(cells: dict[str, Any], types: Mapping[str, frozenset[type]]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Emit: TypeAlias = Callable[[Event], None]
 
 IDLE_VARIABLE = "HARNESS_IDLE_W"
+FEATURES_VARIABLE = "HARNESS_FEATURES"
 
 
 def measured(**values: Any) -> Event:
@@ -59,36 +60,79 @@ def cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
+class Cost(NamedTuple):
+    """What something took when it was computed: seconds, bytes above its start, joules."""
+
+    wall: float
+    cpu: float
+    added: int
+    joules: float
+
+
+class Charge:
+    """What a phase is charged for beside what it does itself; see `harness.run.feature_cache`."""
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        self.meter = meter
+        self.costs: list[Cost] = []
+
+    def add(self, cost: Cost) -> None:
+        """Charge the phase what something cost when it was computed."""
+        self.costs.append(cost)
+
+    def joules(self) -> float:
+        """What the counters of energy say now; zero where there are none."""
+        return sum(self.meter.read().values()) if self.meter else 0.0
+
+
 @contextmanager
-def phase(name: str, emit: Emit, probe: Probes = Probes()) -> Iterator[None]:  # noqa: B008  (frozen)
+def phase(name: str, emit: Emit, probe: Probes = Probes(), held: int = 0) -> Iterator[Charge]:  # noqa: B008  (frozen)
     """Measure one phase: wall and CPU seconds, exact peak memory, and energy where counters are.
 
     The device has finished before the clocks stop. What fails is measured up to its end; its error goes on.
     Costs about 0.2 ms (`tests/benchmarks/test_tracking.py`); clear_refs with 5 takes 15 microseconds whatever the
     process holds, for it touches no page, and what follows is not slower.
+
+    Parameters
+    ----------
+    name
+        One of `PHASES`.
+    emit
+        Told when it begins, and what was measured.
+    probe
+        What measures beside clocks and kernel.
+    held
+        Bytes that are in memory already and belong to what the phase is charged for.
+
+    Yields
+    ------
+    Charge
+        Takes what the phase is charged for beside what it does itself.
     """
     assert name in PHASES
     emit({"event": "phase", "phase": name})
-    joules = probe.meter.read() if probe.meter and name in COUNTED_PHASES else None
+    counted = name in COUNTED_PHASES
+    charge = Charge(probe.meter)
+    joules = charge.joules() if counted else 0.0
     memory.reset_peak()
-    before = memory.read().rss
+    before = memory.read().rss - held
     cpu = cpu_seconds()
     wall = time.perf_counter()
     try:
-        yield
+        yield charge
         synchronise(probe.backend)
     finally:
-        wall = time.perf_counter() - wall
-        cpu = cpu_seconds() - cpu
-        peak = memory.read().peak
+        wall = time.perf_counter() - wall + sum(cost.wall for cost in charge.costs)
+        cpu = cpu_seconds() - cpu + sum(cost.cpu for cost in charge.costs)
+        peak = max([memory.read().peak, *(before + cost.added for cost in charge.costs)])
         values: dict[str, Any] = {
             f"{name}_s": wall,
             f"{name}_cpu_s": cpu,
             f"{name}_peak_bytes": peak,
             f"{name}_added_bytes": max(0, peak - before),
         }
-        if joules is not None and probe.meter and probe.idle_w is not None:
-            used = sum(probe.meter.read().values()) - sum(joules.values())
+        if counted and probe.meter and probe.idle_w is not None:
+            used = charge.joules() - joules + sum(cost.joules for cost in charge.costs)
             # In this order a NaN, the sign of a counter that was lost, stays one.
             values[f"{name}_energy_j"] = max(used - probe.idle_w * wall, 0.0)
         if probe.device == "gpu":

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, get_args
 
-from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, TRIAL_COLUMNS, fits, sensible
+from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, TRIAL_COLUMNS, TUNING_COLUMNS, fits, sensible
 from harness.run.logs import plain_text
 from harness.suite.plan import Trial
 
@@ -26,15 +26,15 @@ RESULT = ("accuracy", "fit_s", "predict_s")
 MESSAGE_LENGTH = 500
 TEXT_LENGTH = 2000
 LINE_BYTES = 2**20
-# No training is that long; what floods the pipe is not kept.
-MAX_EPOCHS = 100_000
+# No training is that long, and no tuning; what floods the pipe is not kept.
+MAX_EPOCHS = MAX_CANDIDATES = 100_000
 
 
 class Record:
     """Collects a trial's events into one row and its epochs; of bounded size, whatever the trial sends.
 
     Events are mappings with an `event` key: `phase` (one begins), `measured` (columns of the row), `epoch` (one line
-    of the epochs table) and `end` (the trial's own word on how it ended).
+    of the epochs table), `tuning` (one of the tuning table) and `end` (the trial's own word on how it ended).
     """
 
     def __init__(self, trial: Trial, log: str | None) -> None:
@@ -50,6 +50,7 @@ class Record:
             "log_tail": None,
         }
         self.epochs: list[dict[str, Any]] = []
+        self.tuning: list[dict[str, Any]] = []
         self.reached: str | None = None
         self.garbage = 0
         self.surplus = 0
@@ -63,8 +64,12 @@ class Record:
                 self.row.update(cells)
             case {"event": "epoch"} if len(self.epochs) >= MAX_EPOCHS:
                 self.surplus += 1
-            case {"event": "epoch", "values": dict(values)} if is_epoch(cells := plain(values)):
+            case {"event": "tuning"} if len(self.tuning) >= MAX_CANDIDATES:
+                self.surplus += 1
+            case {"event": "epoch", "values": dict(values)} if is_line(cells := plain(values), EPOCH_COLUMNS):
                 self.epochs.append(cells)
+            case {"event": "tuning", "values": dict(values)} if is_line(cells := plain(values), TUNING_COLUMNS):
+                self.tuning.append(cells)
             case {"event": "end", "status": str(status)} if status in OWN_WORDS:
                 message, kind = event.get("message"), event.get("error_type")
                 self.end(status, message if isinstance(message, str) else None, kind if isinstance(kind, str) else None)
@@ -127,7 +132,7 @@ class Record:
         if self.garbage:
             self.remark(f"{self.garbage:,} lines of its report were not understood")
         if self.surplus:
-            self.remark(f"{self.surplus:,} epochs after the first {MAX_EPOCHS:,} were left out")
+            self.remark(f"{self.surplus:,} epochs or tried settings after the first {MAX_EPOCHS:,} were left out")
 
 
 RESERVED = frozenset(("status", "phase", "error_type", "message", "log", "log_tail", "suite"))
@@ -143,12 +148,12 @@ def one_line(text: str) -> str:
     return " ".join(plain_text(text).split())[:MESSAGE_LENGTH]
 
 
-def is_epoch(cells: dict[str, Any]) -> bool:
-    """Whether these are columns of the epochs table, of their types, and none that says which trial it is."""
+def is_line(cells: dict[str, Any], columns: Mapping[str, str]) -> bool:
+    """Whether these are columns of that table, of their types, and none that says which trial it is."""
     return all(
-        name in EPOCH_COLUMNS
+        name in columns
         and name not in EPOCH_IDENTITY
-        and fits(value, EPOCH_COLUMNS[name])
+        and fits(value, columns[name])
         and (not isinstance(value, int | float) or sensible(name, value))
         for name, value in cells.items()
     )

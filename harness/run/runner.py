@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 from collections import Counter
@@ -20,6 +21,7 @@ from harness.measure.environment import environment, machine
 from harness.measure.noise import load_average
 from harness.models import accelerators
 from harness.run import foresee, history, journal
+from harness.run.datasets import remember
 from harness.run.executor import DEFAULTS, Executor
 from harness.run.folder import RunFolder
 from harness.run.forecast import Forecast
@@ -121,7 +123,7 @@ def make_plan(suite: Suite, home: Path | None, *, elsewhere: bool = False) -> Pl
     lacks: dict[tuple[str, str, str | None], str | None] = {}
     skipped = {}
     for trial in trials:
-        reason = unfit(trial, infos[trial.dataset.name])
+        reason = unfit(trial, infos[trial.dataset.label])
         if reason is None and not elsewhere:
             key = (trial.pipeline, trial.device, trial.backend)
             if key not in lacks:
@@ -132,10 +134,15 @@ def make_plan(suite: Suite, home: Path | None, *, elsewhere: bool = False) -> Pl
     return Plan(trials, skipped, infos)
 
 
-def plan_trials(suite: Suite, home: Path | None) -> tuple[list[Trial], dict[str, DatasetInfo]]:
-    """The trials of a suite in running order, and what is known of its datasets by name."""
-    infos = {part.name: dataset(part).info(home) for part in suite.datasets}
-    return expand(suite, lambda part: infos[part.name].n_train), infos
+def plan_trials(
+    suite: Suite, home: Path | None, known: Mapping[str, DatasetInfo] | None = None
+) -> tuple[list[Trial], dict[str, DatasetInfo]]:
+    """The trials of a suite in running order, and what is known of its datasets by name.
+
+    Those in `known` are not asked: their images need not be there.
+    """
+    infos = {part.label: (known or {}).get(part.label) or dataset(part).info(home) for part in suite.datasets}
+    return expand(suite, lambda part: infos[part.label].n_train), infos
 
 
 def unable(trial: Trial, info: DatasetInfo) -> str | None:
@@ -181,7 +188,7 @@ def prospect(
     """
     plan = make_plan(suite, home, elsewhere=elsewhere)
     wanted = [t for t in plan.trials if not only or any(matches(t, match) for match in only)]
-    forecast = Forecast(wanted, history.about(home))
+    forecast = Forecast(wanted, history.about(home, plan.infos))
     # Rows of this machine say nothing of what others take.
     past = history.Past({}, []) if elsewhere else history.teach(forecast, wanted, folder)
     fates, sound_bytes = resume(folder.journal, plan.trials, forecast, None if elsewhere else machine())
@@ -248,9 +255,10 @@ def run_suite(
             write_text(folder.suite, loaded.text)
         except OSError as error:
             raise RunFolderError(f"{folder.path}: cannot be written: {error.strerror}") from None
+        remember(folder.datasets, plan.infos, {t.dataset.label for t in plan.trials if t.id in fates})
         surroundings = Surroundings(folder.environment, environment(DEFAULTS))
         if not elsewhere:
-            fetch({t.dataset.name: t.dataset for t in ready}.values(), home, progress)
+            fetch({t.dataset.label: t.dataset for t in ready}.values(), home, progress)
         with Journal(folder.journal, sound_bytes) as book:
             session = Session(loaded.suite, book, fates, None if elsewhere else machine(), surroundings)
             for trial in due:
@@ -264,7 +272,9 @@ def run_suite(
                     watch = Running(forecast, progress)
                     watch.foretell(ready, past, folder.path if fates else None)
                     _run_trials(ready, folder, make_executor, session, watch)
-        ends = [(trial.dataset.name, fates[trial.id]) for trial in wanted]
+        # Of use to this run's trials only; a run that was stopped keeps it for the rest of them.
+        shutil.rmtree(folder.features, ignore_errors=True)
+        ends = [(trial.dataset.label, fates[trial.id]) for trial in wanted]
         unread = {name: end.reason for name, end in ends if end.status == "failed" and end.reason}
         return Summary(Counter(end.status for _, end in ends), unread)
 
@@ -316,7 +326,7 @@ class Session:
         if self.here:
             row.setdefault("machine", self.here)
             row.setdefault("load_1m", load_average())
-        self.book.append(Entry(row, record.epochs))
+        self.book.append(Entry(row, record.epochs, record.tuning))
         self.fates[trial.id] = fate(row)
         self.surroundings.saw(row, machines or {})
         return row

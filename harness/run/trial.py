@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import traceback
 from collections.abc import Callable
@@ -11,30 +12,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import joblib
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from harness.data.build import dataset
+from harness.data.rows import Rows
 from harness.data.subsets import training_subset
 from harness.errors import DivergedError, HarnessError, TrialError
-from harness.features.build import build_features
 from harness.measure import devices, memory, serving
 from harness.measure.environment import usable_cores
 from harness.models import accelerators
 from harness.models.estimators import n_parameters
 from harness.models.size import pickled_bytes
-from harness.run.phases import Emit, Probes, measured, phase, probes
+from harness.run.feature_cache import Extractor
+from harness.run.phases import Charge, Emit, Probes, measured, phase, probes
 from harness.run.record import TEXT_LENGTH, Event, now, plain
 from harness.suite.plan import Trial
 
 if TYPE_CHECKING:
     from harness.models.network_classifier import NetworkClassifier
 
-Images: TypeAlias = npt.NDArray[np.uint8]
-Labels: TypeAlias = npt.NDArray[np.int64]
-Probabilities: TypeAlias = npt.NDArray[np.floating[Any]]
+Images: TypeAlias = NDArray[np.uint8]
+Labels: TypeAlias = NDArray[np.int64]
+Probabilities: TypeAlias = NDArray[np.floating[Any]]
 
 SERVED_IMAGES = 1000
+# Larger training subsets are read batch by batch: as float32 in Keras's hands they would take four times as much.
+STREAM_BYTES = 2**28
 
 
 def run_trial(trial: Trial, home: Path | None, emit: Emit) -> None:
@@ -132,10 +136,23 @@ def _phases(trial: Trial, home: Path | None, emit: Emit) -> None:
         data = source.load(home)
         # Sorted, so that the images are read in file order; the network shuffles, the estimators do not mind.
         chosen = np.sort(training_subset(data.y_train, trial.n_train, trial.seed))
-        x, y = np.ascontiguousarray(data.x_train[chosen]), np.asarray(data.y_train[chosen])
+        y = np.asarray(data.y_train[chosen])
+        x = subset(data.x_train, chosen, streamed=trial.spec.network is not None and trial.spec.features is None)
         x_test, y_test = np.ascontiguousarray(data.x_test), np.asarray(data.y_test)
+    for note in data.notes:
+        print(f"{data.name}: {note}")
     n_classes = len(data.class_names)
-    outcome = (_network if trial.spec.network else _traditional)(trial, x, y, x_test, n_classes, emit, probe)
+    if trial.backend:
+        ready(trial.backend, trial.threads or usable_cores())
+    if trial.tuning:
+        # Here, since others do without Optuna.
+        from harness.run.tune import tuned
+
+        trial = tuned(trial, x, y, n_classes, emit, probe)
+    if isinstance(x, Rows) or trial.spec.network:
+        outcome = _network(trial, x, y, x_test, n_classes, emit, probe)
+    else:
+        outcome = _traditional(trial, x, y, x_test, n_classes, emit, probe)
     with phase("evaluate", emit, probe):
         scores = evaluate(y_test, outcome.predicted, outcome.probabilities(), n_classes)
     emit(measured(**scores))
@@ -172,25 +189,67 @@ class Outcome(NamedTuple):
     """Size of the serialised pipeline."""
 
 
+def subset(images: Images, chosen: NDArray[np.int64], *, streamed: bool) -> Images | Rows:
+    """Some images, in memory; those for a network alone stay in their file where they would take much of it."""
+    if streamed and len(chosen) * math.prod(images.shape[1:]) > STREAM_BYTES:
+        return Rows(images, chosen)
+    return np.ascontiguousarray(images[chosen])
+
+
+def ready(backend: str, threads: int) -> None:
+    """Make sure that Keras computes with a backend, on so many threads.
+
+    Raises
+    ------
+    TrialError
+        If it was imported with another one.
+    """
+    import keras
+
+    if (found := keras.backend.backend()) != backend:
+        raise TrialError(f"asked for the backend {backend}, but Keras was imported with {found}")
+    devices.pin_threads(backend, threads)
+
+
+class Described(NamedTuple):
+    """Training and test images as features, and what makes features of others."""
+
+    train: NDArray[Any]
+    extractor: Extractor
+    test: Callable[[Charge], NDArray[Any]]
+    """Makes those of the test images, in the phase that is charged for it."""
+    held: int
+    """Bytes of them that were in memory before that phase."""
+
+
+def _describe(trial: Trial, x: Images, y: Labels, x_test: Images, emit: Emit, probe: Probes) -> Described:
+    """The phase `features`: fit the chain on the training images, and describe those."""
+    extractor = Extractor(trial.spec.features or [], trial.seed, (trial.threads or usable_cores(), trial.repeat))
+    known, known_test = extractor.find(x), extractor.find(x_test)
+    with phase("features", emit, probe, known.held) as charge:
+        train = extractor.fit_transform(x, y, known, charge)
+    emit(measured(n_features=int(np.prod(train.shape[1:])), features_cached=extractor.cached))
+    return Described(train, extractor, lambda charge: extractor.transform(x_test, known_test, charge), known_test.held)
+
+
 def _traditional(
     trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: int, emit: Emit, probe: Probes
 ) -> Outcome:
     assert trial.spec.estimator is not None
     accelerator = accelerators.resolve(trial.spec, trial.device)
     emit(measured(accelerator=accelerator))
-    features = build_features(trial.spec.features or [], trial.seed)
     estimator = accelerators.build(trial.spec.estimator, trial.seed, "classifier", accelerator)
-    with phase("features", emit, probe):
-        matrix = features.fit_transform(x, y)
-    emit(measured(n_features=int(matrix.shape[1])))
+    described = _describe(trial, x, y, x_test, emit, probe)
+    features = described.extractor
     with phase("fit", emit, probe):
-        estimator.fit(matrix, y)
+        estimator.fit(described.train, y)
     used = accelerators.device_of(estimator)
-    emit(measured(n_parameters=n_parameters(estimator), device_used=used))
+    emit(measured(n_parameters=_all_parameters(features, estimator), device_used=used))
     _prove(used, trial, accelerator, emit)
-    with phase("predict", emit, probe):
-        test_matrix = features.transform(x_test)
+    with phase("predict", emit, probe, described.held) as charge:
+        test_matrix = described.test(charge)
         predicted = estimator.predict(test_matrix)
+    features.keep()
 
     def probabilities() -> Probabilities | None:
         # Asked for after the predict phase, whose time is what a user of the classifier pays.
@@ -206,23 +265,24 @@ def _traditional(
         probabilities,
         serve=lambda: lambda images: estimator.predict(features.transform(images)),
         batch_size=SERVED_IMAGES,
-        model_bytes=lambda: pickled_bytes((features, estimator)),
+        model_bytes=lambda: pickled_bytes((features.chain, estimator)),
     )
 
 
-def _network(trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: int, emit: Emit, probe: Probes) -> Outcome:
-    import keras
+def _all_parameters(features: Extractor, estimator: Any) -> int | None:
+    """Of the classifier, and of networks that its features were learned by."""
+    own = n_parameters(estimator)
+    return None if own is None else own + sum(getattr(step, "n_parameters_", 0) for _, step in features.chain.steps)
 
+
+def _network(
+    trial: Trial, x: Images | Rows, y: Labels, x_test: Images, n_classes: int, emit: Emit, probe: Probes
+) -> Outcome:
     from harness.models.network_classifier import PREDICT_BATCH_SIZE, NetworkClassifier
 
-    assert trial.spec.network is not None
     assert trial.optimizer is not None
     assert trial.backend is not None
-    if keras.backend.backend() != trial.backend:
-        raise TrialError(
-            f"asked for the backend {trial.backend}, but Keras was imported with {keras.backend.backend()}"
-        )
-    devices.pin_threads(trial.backend, trial.threads or usable_cores())
+    described = None if isinstance(x, Rows) or not trial.spec.features else _describe(trial, x, y, x_test, emit, probe)
 
     def epoch_ended(values: dict[str, float]) -> None:
         emit({"event": "epoch", "values": plain(values)})
@@ -230,33 +290,38 @@ def _network(trial: Trial, x: Images, y: Labels, x_test: Images, n_classes: int,
             # Said as soon as it is known: training may be stopped from outside.
             emit(_training(classifier))
 
-    classifier = NetworkClassifier(
-        network=trial.spec.network,
-        optimizer=trial.optimizer,
-        train=trial.train,
-        n_classes=n_classes,
-        seed=trial.seed,
-        device=trial.device,
-        on_epoch=epoch_ended,
-    )
+    classifier = NetworkClassifier.of(trial, n_classes, on_epoch=epoch_ended)
     try:
         with phase("fit", emit, probe):
-            classifier.fit(x, y)
+            classifier.fit(described.train if described else x, y)
     finally:
         if hasattr(classifier, "epochs_") and classifier.epochs_:
             emit(_training(classifier))
     used = devices.device_of(classifier.model_)
-    emit(measured(n_features=int(np.prod(x.shape[1:])), device_used=used))
+    emit(measured(device_used=used))
     _prove(used, trial, trial.backend, emit)
-    with phase("predict", emit, probe):
-        probabilities = classifier.predict_proba(x_test)
+    with phase("predict", emit, probe, described.held if described else 0) as charge:
+        probabilities = classifier.predict_proba(described.test(charge) if described else x_test)
+    if described is None:
+        emit(measured(n_features=int(np.prod(x.shape[1:]))))
+    else:
+        described.extractor.keep()
+
+    def serve() -> Callable[[Images], Labels]:
+        call = classifier.serve()
+        if described is None:
+            return call
+        transform = described.extractor.transform
+        return lambda images: call(transform(images))
+
+    # Keras's own files hold the optimizer's state too, whatever `include_optimizer` says (3.15).
+    weights = classifier.model_.get_weights
     return Outcome(
         probabilities.argmax(axis=1),
         lambda: probabilities,
-        serve=classifier.serve,
+        serve=serve,
         batch_size=PREDICT_BATCH_SIZE,
-        # Keras's own files hold the optimizer's state too, whatever `include_optimizer` says (3.15).
-        model_bytes=lambda: pickled_bytes(classifier.model_.get_weights()),
+        model_bytes=lambda: pickled_bytes((described.extractor.chain, weights()) if described else weights()),
     )
 
 

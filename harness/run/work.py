@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from harness.data.base import DatasetInfo
@@ -63,9 +64,10 @@ def amounts(trial: Trial) -> Amounts:
 
 def priors(trial: Trial) -> dict[str, Prior]:
     """The prior of each part of a trial's cost; `start` is a network's building and first step."""
-    parts = dict.fromkeys(("load", "start", "evaluate", "serve", "rest", "base"), CONSTANT)
+    parts = dict.fromkeys(("load", "start", "evaluate", "serve", "rest", "base"), CONSTANT) | {"tune": ANY_FIT}
     if trial.spec.estimator is None:
-        return parts | {"features": CONSTANT, "fit": TRAINING, "predict": CONSTANT, "added": NETWORK_MEMORY}
+        extraction = EXTRACTION if trial.spec.features else CONSTANT
+        return parts | {"features": extraction, "fit": TRAINING, "predict": CONSTANT, "added": NETWORK_MEMORY}
     name = trial.spec.estimator.name.rpartition(".")[2]
     fit, predict = FITS.get(name, ANY_FIT), PREDICTS.get(name, ANY_PREDICT)
     return parts | {"features": EXTRACTION, "fit": fit, "predict": predict, "added": MEMORY}
@@ -79,20 +81,21 @@ def kinds(trial: Trial, info: DatasetInfo | None) -> tuple[Kind, ...]:
     so nothing is concluded from them.
     """
     spec = trial.spec
-    here = (trial.device, trial.backend, trial.threads)
+    searched = trial.tuning and (str(trial.tuning), json.dumps(spec.search, sort_keys=True))
+    here = (trial.device, trial.backend, trial.threads, searched)
+    features = tuple(text(part) for part in spec.features or ())
     data = text(trial.dataset)
     shape = (info.image_shape, info.n_classes, info.n_test) if info else data
     if spec.network is not None:
         # Epochs and least steps are no part of a recipe: they are work.
         recipe = trial.train.model_dump_json(exclude={"epochs", "min_steps"})
-        network = (here, text(spec.network), recipe)
+        network = (here, features, text(spec.network), recipe)
         optimizer = text(trial.optimizer)
         return (
             Kind("same pipeline", (network, optimizer, data)),
             Kind("another optimizer", (network, data)),
             Kind("another dataset", (network, optimizer, shape)),
         )
-    features = tuple(text(part) for part in spec.features or ())
     pipeline = (here, tuple(spec.accelerator or ()), features, text(spec.estimator))
     return Kind("same pipeline", (pipeline, data)), Kind("another dataset", (pipeline, shape))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -16,9 +18,10 @@ import pydantic
 from harness.errors import MisuseError, Problem, SuiteError, one_line
 from harness.files import open_regular
 from harness.registry import did_you_mean
-from harness.suite.model import Addition, EarlyStopping, Limits, Match, Pipeline, Suite, TrainSpec
+from harness.suite.domains import check_search
+from harness.suite.model import Addition, Augment, EarlyStopping, Limits, Match, Pipeline, Suite, TrainSpec, Tuning
 from harness.suite.parts import check_parts, sentence
-from harness.suite.plan import pipeline_names
+from harness.suite.plan import pipeline_names, variants
 from harness.suite.source import CONTROL, MAX_CHARACTERS, Path, Place, Source, brief, dump_yaml, parse_yaml
 
 MAX_TRIALS = 250_000
@@ -91,6 +94,40 @@ def load_suite(name: str, overrides: Sequence[str] = (), *, smoke: bool = False,
     return LoadedSuite(suite, text)
 
 
+# How the file of a dataset ends, and the registered dataset that reads it.
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
+
+
+def on_images(name: str, path: FilePath) -> list[str]:
+    """What to override in a suite so that it runs on images of one's own.
+
+    Parameters
+    ----------
+    name
+        The suite, as `load_suite` takes it.
+    path
+        A folder of images, an archive of one, or an `.npz` file.
+
+    Raises
+    ------
+    MisuseError
+        If there is nothing at `path`, or something else.
+    """
+    if path.is_dir():
+        kind = "folder"
+    elif path.name.lower().endswith(ARCHIVES):
+        kind = "archive"
+    elif path.suffix.lower() == ".npz":
+        kind = "npz"
+    else:
+        what = "it ends in none of those" if os.path.lexists(path) else "there is no such file or folder"
+        raise MisuseError(f"{path}: {what}; expected a folder of images, an archive ({', '.join(ARCHIVES)}) or an .npz")
+    label = re.sub(r"[^A-Za-z0-9_-]+", "-", path.absolute().name.partition(".")[0]).strip("-_")[:24] or "images"
+    part = {kind: {"path": str(path.absolute()), "name": label}}
+    suite = load_suite(name, check=False).suite.suite
+    return [f"datasets={json.dumps(part)}", f"suite={json.dumps(f'{suite[:39]}-{label}')}"]
+
+
 def read_text(path: FilePath) -> str:
     """The text of a file; never waits, and reads no more than a suite may have.
 
@@ -128,7 +165,8 @@ def parse_suite(text: str, name: str, overrides: Sequence[str] = (), *, check: b
             path = existing(source.values, problem["loc"], missing=problem["type"] == "missing")
             problems.append(source.problem(path, sentence(problem, known_keys(problem["loc"]))))
     if check:
-        problems.extend(source.problem(path, message) for path, message in check_parts(source.values))
+        for check_all in (check_parts, check_search):
+            problems.extend(source.problem(path, message) for path, message in check_all(source.values))
     if suite is not None:
         problems.extend(source.problem(path, message) for path, message in cross_checks(suite))
     if problems:
@@ -159,6 +197,8 @@ def known_keys(loc: Path) -> list[str]:
             model: type[pydantic.BaseModel] = Suite
         case ("limits",):
             model = Limits
+        case ("tuning",):
+            model = Tuning
         case ("exclude", *_):
             model = Match
         case ("include", *_):
@@ -169,6 +209,8 @@ def known_keys(loc: Path) -> list[str]:
             model = TrainSpec
         case ("pipelines", _, "train", "early_stopping"):
             model = EarlyStopping
+        case ("pipelines", _, "train", "augment"):
+            model = Augment
         case _:
             return []
     return list(model.model_fields)
@@ -179,7 +221,7 @@ def cross_checks(suite: Suite) -> Iterator[tuple[Path, str]]:
     for key in ("sizes", "seeds", "devices", "backends"):
         counts = Counter(getattr(suite, key))
         yield from (((key,), f"{value!r} is given twice") for value, count in counts.items() if count > 1)
-    datasets = [part.name for part in suite.datasets]
+    datasets = [part.label for part in suite.datasets]
     yield from ((("datasets",), f"{name!r} is given twice") for name, count in Counter(datasets).items() if count > 1)
     if (count := n_trials(suite)) > MAX_TRIALS:
         yield (), f"this makes {count:,} trials; expected at most {MAX_TRIALS:,}, so split the suite"
@@ -193,9 +235,16 @@ def cross_checks(suite: Suite) -> Iterator[tuple[Path, str]]:
     for label, count in Counter(names).items():
         if count > 1:
             yield ("pipelines", label.partition("/")[0], "optimizer"), f"{label!r} is given twice"
+    if suite.tuning is None:
+        for name, pipeline in suite.pipelines.items():
+            if pipeline.search is not None:
+                yield (
+                    ("pipelines", name, "search"),
+                    "nothing is searched without `tuning`, such as tuning: {trials: 20}",
+                )
     for key in ("exclude", "include"):
         for index, entry in enumerate(getattr(suite, key)):
-            for axis, known in (("pipeline", names), ("dataset", datasets)):
+            for axis, known in (("pipeline", list(variants(suite))), ("dataset", datasets)):
                 for pattern in getattr(entry, axis) or ():
                     if not any(fnmatchcase(item, pattern) for item in known):
                         yield (key, index, axis), f"{pattern!r} matches no {axis}; {did_you_mean(pattern, known)}"
@@ -203,7 +252,7 @@ def cross_checks(suite: Suite) -> Iterator[tuple[Path, str]]:
 
 def n_trials(suite: Suite) -> int:
     """How many trials the grid and the additions have at most, without making any."""
-    pipelines = sum(len(pipeline_names(name, pipeline)) for name, pipeline in suite.pipelines.items())
+    pipelines = len(variants(suite))
     total = 0
     for entry in (suite, *suite.include):
         axes = [getattr(entry, key) or getattr(suite, key) for key in ("sizes", "seeds", "devices", "backends")]
@@ -256,7 +305,7 @@ def apply_override(source: Source, override: str) -> None:
 
 
 def smoked(suite: Suite) -> Suite:
-    """Every pipeline once: the smallest size, the first seed, one epoch."""
+    """Every pipeline once: the smallest size, the first seed, one epoch; tuning tries one setting more."""
     smallest = min(suite.sizes, key=lambda size: float("inf") if size == "full" else size)
     pipelines = {
         name: pipeline.model_copy(
@@ -273,6 +322,7 @@ def smoked(suite: Suite) -> Suite:
             "seeds": suite.seeds[:1],
             "exclude": [],
             "include": [],
+            "tuning": suite.tuning and suite.tuning.model_copy(update={"trials": 2, "time": None}),
             "pipelines": pipelines,
         }
     )

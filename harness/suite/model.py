@@ -5,6 +5,7 @@ These check shapes and values. Whether a name is registered and its parameters a
 
 import re
 from functools import cached_property
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -82,6 +83,12 @@ class Part(Model):
     name: str = Field(min_length=1)
     params: dict[str, Any] = {}
 
+    @property
+    def label(self) -> str:
+        """What rows call a dataset: its parameter `name`, else what its `path` ends in, else the part's name."""
+        given = self.params.get("name") or PurePath(str(self.params.get("path", ""))).name.partition(".")[0]
+        return str(given or self.name)
+
     def __str__(self) -> str:
         """`hog(pixels_per_cell=7)`, as labels show it."""
         inner = ", ".join(f"{key}={value}" for key, value in self.params.items())
@@ -121,6 +128,22 @@ class EarlyStopping(Model):
     restore_best: bool = Field(default=True, description="return to the weights of the best epoch")
 
 
+class Augment(Model):
+    """How training images are changed at random, anew in every epoch; see `harness.models.augment`."""
+
+    shift: float = Field(default=0.0, ge=0, lt=1, description="at most this part of the height and of the width")
+    rotate: float = Field(default=0.0, ge=0, le=180, description="at most this many degrees, either way")
+    zoom: float = Field(default=0.0, ge=0, lt=1, description="larger or smaller by at most this part")
+    flip: Literal["horizontal", "vertical", "horizontal_and_vertical"] | None = Field(
+        default=None, description="mirror one image of two; a mirrored digit may be none"
+    )
+    brightness: float = Field(default=0.0, ge=0, le=1, description="lighter or darker by at most this")
+    contrast: float = Field(default=0.0, ge=0, lt=1, description="contrast up or down by at most this part")
+    fill: Literal["nearest", "constant", "reflect", "wrap"] = Field(
+        default="nearest", description="what stands where an image was moved away"
+    )
+
+
 class TrainSpec(Model):
     """How a network is trained."""
 
@@ -137,6 +160,9 @@ class TrainSpec(Model):
         default=0.0, ge=0, lt=1, description="part of the training subset held out for validation; never the test set"
     )
     early_stopping: EarlyStopping | None = Field(default=None, description="needs validation_fraction > 0")
+    augment: Augment | None = Field(
+        default=None, description="change the training images at random; never the test set"
+    )
     steps_per_execution: int = Field(default=1, ge=1, description="gradient steps per call into the backend")
     jit_compile: bool | None = Field(
         default=None, description="compile with XLA (torch: TorchInductor); where not given, what the device does best"
@@ -153,13 +179,51 @@ class TrainSpec(Model):
         return self
 
 
+class Tuning(Model):
+    """How the settings of every pipeline are chosen, inside its training images; see `harness.tuning`."""
+
+    trials: int | None = Field(default=None, ge=1, le=10_000, description="settings that are tried, the default first")
+    time: (
+        Annotated[
+            float, BeforeValidator(parse_duration), Field(gt=0, le=1e9), WithJsonSchema({"type": ["number", "string"]})
+        ]
+        | None
+    ) = Field(default=None, description="no setting is tried that would begin later; the default always is")
+    holdout: float = Field(
+        default=0.2, gt=0, lt=1, description="part of the training images that settings are scored on"
+    )
+    folds: int | None = Field(
+        default=None, ge=2, le=20, description="score by k-fold cross-validation instead of one held-out part"
+    )
+
+    @model_validator(mode="after")
+    def one_budget(self) -> "Tuning":
+        """Refuse two budgets or none, and two ways of scoring."""
+        if (self.trials is None) == (self.time is None):
+            raise ValueError("expected one budget: either {trials: 20} or {time: 10min}")
+        if self.folds is not None and "holdout" in self.model_fields_set:
+            raise ValueError("settings are scored either on a `holdout` or in `folds`; take one of the two")
+        return self
+
+    def __str__(self) -> str:
+        """`trials=20, holdout=0.2`, as rows show it."""
+        budget = f"trials={self.trials}" if self.time is None else f"time={self.time:g}s"
+        return f"{budget}, {f'folds={self.folds}' if self.folds else f'holdout={self.holdout:g}'}"
+
+
+Searched = Literal["estimator", "network", "optimizer"]
+SearchSpec = dict[Searched, dict[str, Any]]
+
+
 class Pipeline(Model):
-    """Either features and an estimator, or a network with its optimizer and training."""
+    """Features and an estimator, or a network with its optimizer and training, with or without features before it."""
 
     features: Annotated[list[PartSpec], BeforeValidator(one_or_many)] | None = Field(
         default=None, description="handcrafted features, chained in this order", min_length=1
     )
-    estimator: PartSpec | None = Field(default=None, description="a scikit-learn classifier by its dotted name")
+    estimator: PartSpec | None = Field(
+        default=None, description="a registered classifier, or one of scikit-learn by its dotted name"
+    )
     accelerator: Annotated[list[Accelerator], BeforeValidator(one_or_many)] | None = Field(
         default=None,
         description="what computes the estimator: none (scikit-learn itself), sklearnex, array_api or cuml; a list "
@@ -173,6 +237,11 @@ class Pipeline(Model):
         min_length=1,
     )
     train: TrainSpec | None = Field(default=None, description="how the network is trained")
+    search: SearchSpec | None = Field(
+        default=None,
+        description="what `tuning` tries instead of the ranges that ship with a part: "
+        "{estimator: {C: {low: 0.1, high: 100, log: true}, kernel: [rbf, poly]}}",
+    )
 
     @cached_property
     def plain(self) -> dict[str, Any]:
@@ -190,10 +259,11 @@ class Pipeline(Model):
             for key in ("optimizer", "train"):
                 if getattr(self, key) is not None:
                     raise ValueError(f"`{key}` belongs to a network; an estimator takes its settings as parameters")
-        elif self.features is not None:
-            raise ValueError("a network reads the images themselves; `features` belongs to an estimator")
         elif self.accelerator is not None:
             raise ValueError("`accelerator` belongs to an estimator; a network takes `train: {jit_compile, precision}`")
+        for key in self.search or ():
+            if getattr(self, key) is None and not (key == "optimizer" and self.network):
+                raise ValueError(f"`search` names the {key}, and this pipeline has none")
         return self
 
 
@@ -324,6 +394,10 @@ class Suite(Model):
         default=None, ge=1, le=4096, description="CPU threads of a trial; all cores where not given"
     )
     limits: Limits = Limits()
+    tuning: Tuning | None = Field(
+        default=None,
+        description="run every pipeline a second time, as NAME/tuned, with settings chosen by the same budget for all",
+    )
     exclude: Annotated[list[Match], BeforeValidator(one_or_many)] = Field(
         default=[], description="trials to leave out of the grid"
     )

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pydantic
 
 from harness import registry
 from harness.errors import MisuseError
 from harness.registry import Kind
-from harness.suite.model import Accelerator, parse_part
+from harness.suite.model import Accelerator, Part, Pipeline, parse_part
 from harness.suite.source import Path
+
+if TYPE_CHECKING:
+    from harness.sklearn_parts import Role
+
+# What scikit-learn's classes of a dotted name have to be, where such names are taken.
+ROLES: dict[Kind, Role] = {"features": "transformer", "estimators": "classifier"}
 
 
 def check_parts(values: Any) -> Iterator[tuple[Path, str]]:
@@ -37,8 +43,10 @@ def check_parts(values: Any) -> Iterator[tuple[Path, str]]:
         named = [(inner, part["name"]) for inner, value in features if (part := _part(value))]
         if len(named) == len(features):
             yield from ((named[index][0], message) for index, message in chain_problems([name for _, name in named]))
+        if len(named) == len(features):
+            yield from end_problems(pipeline, [name for _, name in named], path)
         if "estimator" in pipeline:
-            yield from check_part("estimator", pipeline["estimator"], (*path, "estimator"))
+            yield from check_part("estimators", pipeline["estimator"], (*path, "estimator"))
             yield from check_accelerators(pipeline, path)
         if "network" in pipeline:
             yield from check_part("networks", pipeline["network"], (*path, "network"))
@@ -46,17 +54,18 @@ def check_parts(values: Any) -> Iterator[tuple[Path, str]]:
             yield from check_part("optimizers", value, inner)
 
 
-def check_part(kind: Kind | Literal["estimator"], value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def check_part(kind: Kind, value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """Every mistake in one part."""
     part = _part(value)
     if part is None:
         return
     name, params = part["name"], part["params"]
     inside = (*path, name) if isinstance(value, dict) and name in value else path
-    if kind == "estimator" or (kind == "features" and name.startswith("sklearn.")):
+    role = ROLES.get(kind)
+    # An estimator of an unknown name is told there, too: by the nearest name of either sort.
+    if role and (name.startswith("sklearn.") or (kind == "estimators" and name not in registry.names(kind))):
         from harness import sklearn_parts
 
-        role: sklearn_parts.Role = "classifier" if kind == "estimator" else "transformer"
         for message in sklearn_parts.check(name, params, role):
             yield path, message
         return
@@ -66,10 +75,16 @@ def check_part(kind: Kind | Literal["estimator"], value: Any, path: Path) -> Ite
         yield path, str(error)
         return
     try:
-        model.model_validate(params)
+        checked = model.model_validate(params)
     except pydantic.ValidationError as error:
         for problem in error.errors():
             yield (*inside, *problem["loc"]), sentence(problem, model.model_fields)
+        return
+    # Parts inside a part, such as the network of an embedding.
+    nested: dict[str, Kind] = {"network": "networks", "optimizer": "optimizers"}
+    for key, kind_of in nested.items():
+        if isinstance(getattr(checked, key, None), Part):
+            yield from check_part(kind_of, params[key], (*inside, key))
 
 
 def check_accelerators(pipeline: dict[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
@@ -102,6 +117,17 @@ def chain_problems(names: Sequence[str]) -> list[tuple[int, str]]:
     return problems
 
 
+def end_problems(pipeline: dict[str, Any], names: Sequence[str], path: Path) -> Iterator[tuple[Path, str]]:
+    """What does not go with what a pipeline's last feature gives."""
+    given = handling(names[-1])[1] if names else "images"
+    if names and "estimator" in pipeline and given == "images":
+        last = (*path, "features", len(names) - 1) if isinstance(pipeline["features"], list) else (*path, "features")
+        yield last, f"{names[-1]!r} gives images, and an estimator takes features; add pixels or hog after it"
+    train = pipeline.get("train")
+    if isinstance(train, dict) and train.get("augment") and given == "matrix":
+        yield (*path, "train", "augment"), f"changes images, and {names[-1]!r} gives the network features; leave it out"
+
+
 def handling(name: str) -> tuple[str | None, str | None]:
     """What a feature takes and gives, `images` or `matrix`; None for a name that is not registered."""
     if name.startswith("sklearn."):
@@ -110,6 +136,15 @@ def handling(name: str) -> tuple[str | None, str | None]:
         return None, None
     part = registry.load_part("features", name)
     return str(getattr(part, "takes", "images")), str(getattr(part, "gives", "matrix"))
+
+
+def needs_keras(spec: Pipeline) -> bool:
+    """Whether a pipeline computes with Keras: it has a network, or features that one has learned."""
+    return spec.network is not None or any(
+        part.name in registry.names("features")
+        and bool(getattr(registry.load_part("features", part.name), "keras", False))
+        for part in spec.features or ()
+    )
 
 
 def sentence(problem: Any, known: Any = ()) -> str:

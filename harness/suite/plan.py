@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.suite.model import (
     COMPARISON,
@@ -24,7 +24,9 @@ from harness.suite.model import (
     Pipeline,
     Suite,
     TrainSpec,
+    Tuning,
 )
+from harness.suite.parts import needs_keras
 
 # Raised when the meaning of a trial's settings changes, so that rows made before are not taken for current ones.
 TRIAL_FORMAT = 1
@@ -51,6 +53,7 @@ class Trial(Model):
     threads: int | None = None
     limits: Limits = Limits()
     full: bool = False
+    tuning: Tuning | None = None
 
     @cached_property
     def id(self) -> str:
@@ -59,14 +62,18 @@ class Trial(Model):
         decisive["spec"] = self.spec.plain
         if self.repeat:
             decisive["repeat"] = self.repeat
+        if self.tuning:
+            decisive["tuning"] = self.tuning.model_dump(mode="json", exclude_none=True)
         decisive["format"] = TRIAL_FORMAT
         text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def family(self) -> str:
-        """`traditional` or `deep`."""
-        return "deep" if self.spec.network else "traditional"
+        """`traditional`, `deep`, or `hybrid`: features before a network, or a network's before an estimator."""
+        if self.spec.network:
+            return "hybrid" if self.spec.features else "deep"
+        return "hybrid" if self.backend else "traditional"
 
     @property
     def optimizer(self) -> Part | None:
@@ -86,7 +93,7 @@ class Trial(Model):
         assert model is not None
         return {
             "trial_id": self.id,
-            "dataset": self.dataset.name,
+            "dataset": self.dataset.label,
             "pipeline": self.pipeline,
             "family": self.family,
             "features": " > ".join(part.name.rpartition(".")[2] for part in self.spec.features)
@@ -125,6 +132,38 @@ def pipeline_names(name: str, pipeline: Pipeline) -> list[tuple[str, Pipeline]]:
     ]
 
 
+class Variant(NamedTuple):
+    """A pipeline as its trials run it: one optimizer, one accelerator, tuned or as the suite has it."""
+
+    spec: Pipeline
+    tuning: Tuning | None = None
+
+
+TUNED = "tuned"
+
+
+def variants(suite: Suite) -> dict[str, Variant]:
+    """Everything that the pipelines of a suite stand for, by name.
+
+    With `tuning`, each comes twice: with the suite's own settings, and as `NAME/tuned`.
+    """
+    found = {}
+    for name, pipeline in suite.pipelines.items():
+        for label, spec in pipeline_names(name, pipeline):
+            found[label] = Variant(_unsearched(spec))
+            if suite.tuning:
+                found[f"{label}/{TUNED}"] = Variant(spec, suite.tuning)
+    return found
+
+
+def _unsearched(spec: Pipeline) -> Pipeline:
+    """The same pipeline without `search`: what would be tried decides nothing where nothing is."""
+    if spec.search is None:
+        return spec
+    # Made anew: a copy would keep `plain`, where that was asked for already.
+    return Pipeline.model_validate({name: getattr(spec, name) for name in spec.model_fields_set - {"search"}})
+
+
 def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
     """All trials of a suite, in the order in which they run.
 
@@ -139,8 +178,9 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
     n_available
         Number of training images of a dataset; what `full` stands for.
     """
-    pipelines = dict(pair for name, pipeline in suite.pipelines.items() for pair in pipeline_names(name, pipeline))
-    datasets = {part.name: part for part in suite.datasets}
+    pipelines = variants(suite)
+    with_keras = {name: needs_keras(variant.spec) for name, variant in pipelines.items()}
+    datasets = {part.label: part for part in suite.datasets}
     available = {name: n_available(part) for name, part in datasets.items()}
 
     fields = set(Trial.model_fields)
@@ -148,7 +188,7 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
     def grid(axes: Mapping[str, Sequence[Any]]) -> Iterator[Trial]:
         keys = ("seeds", "sizes", "dataset", "repeats", "pipeline", "devices", "backends")
         for seed, size, dataset, repeat, pipeline, device, backend in product(*(axes[key] for key in keys)):
-            spec = pipelines[pipeline]
+            spec, tuning = pipelines[pipeline]
             full = size == "full" or size == available[dataset]
             # Of values that the suite has checked already, and one set of names for all: half the memory of a plan.
             yield Trial.model_construct(
@@ -160,10 +200,11 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
                 seed=seed,
                 repeat=repeat,
                 device=device,
-                backend=backend if spec.network else None,
+                backend=backend if with_keras[pipeline] else None,
                 threads=suite.threads,
                 limits=suite.limits,
                 full=full,
+                tuning=tuning,
             )
 
     everything: dict[str, Sequence[Any]] = {
@@ -189,7 +230,7 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
         key=lambda t: (
             t.seed,
             t.n_train,
-            places[t.dataset.name],
+            places[t.dataset.label],
             t.repeat,
             order[t.pipeline],
             t.device,
@@ -204,7 +245,7 @@ def _named(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
 
 def matches(trial: Trial, match: Match) -> bool:
     """Whether every key of the pattern fits the trial."""
-    named = {"pipeline": trial.pipeline, "dataset": trial.dataset.name}
+    named = {"pipeline": trial.pipeline, "dataset": trial.dataset.label}
     for key, value in named.items():
         patterns = getattr(match, key)
         if patterns is not None and not any(fnmatchcase(value, pattern) for pattern in patterns):

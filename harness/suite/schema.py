@@ -10,6 +10,7 @@ from harness.suite.model import PART_SCHEMA, Suite
 PARTS: dict[str, Kind] = {
     "datasets": "datasets",
     "features": "features",
+    "estimator": "estimators",
     "network": "networks",
     "optimizer": "optimizers",
 }

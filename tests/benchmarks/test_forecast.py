@@ -69,7 +69,7 @@ def pairs_of(folder: Path) -> list[Pair]:
 
 def replay(pairs: Sequence[Pair], earlier: Iterable[Pair] = ()) -> dict[str, list[Guess]]:
     """Predict each trial from the earlier rows and those before it."""
-    forecast = Forecast([trial for trial, _ in pairs], about(None))
+    forecast = Forecast([trial for trial, _ in pairs], about(None, {}))
     for trial, row in earlier:
         forecast.learn(trial, row)
     guesses: dict[str, list[Guess]] = {"time": [], "memory": []}

@@ -150,7 +150,8 @@ def test_a_keras_fit(benchmark: Any, watched: Callable[[], Any]) -> None:
 
     from harness.data.digits import Digits
     from harness.models.clock import StepClock
-    from harness.models.network_classifier import NetworkClassifier, as_input
+    from harness.models.inputs import as_input
+    from harness.models.network_classifier import NetworkClassifier
     from harness.suite.model import Part, TrainSpec
 
     data = Digits().load(None)

@@ -12,6 +12,7 @@ from harness.features import base
 
 RNG = np.random.default_rng(0)
 CHANNELWISE = ["lbp", "zoning", "projection", "hu", "glcm", "gabor", "edges", "colour"]
+CHANNELWISE += ["zernike", "haar", "topology", "regions"]
 
 
 @st.composite

@@ -2,22 +2,30 @@ import numpy as np
 import pytest
 from skimage.filters import gabor
 
-from harness.features.gabor import Gabor
+from harness.features.gabor import STRIP, Gabor
 
 NOISE = np.random.default_rng(1).integers(0, 256, (3, 15, 22), dtype=np.uint8)
 
 
-def test_agrees_with_scikit_image_filter_by_filter():
-    frequencies, orientations, grid = (0.15, 0.3), 3, 2
-    found = Gabor(frequencies=frequencies, orientations=orientations, grid=grid).fit_transform(NOISE)
-    for image, row in zip(NOISE, found, strict=True):
+@pytest.mark.parametrize(
+    ("shape", "frequencies"),
+    # The second is wider and higher than what is computed together, the third smaller than its filter.
+    [((3, 15, 22), (0.15, 0.3)), ((1, STRIP + 5, 2 * STRIP + 1), (0.1,)), ((2, 9, 8), (0.05,))],
+)
+def test_agrees_with_scikit_image_filter_by_filter(shape, frequencies):
+    orientations, grid = 3, 2
+    images = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    found = Gabor(frequencies=frequencies, orientations=orientations, grid=grid).fit_transform(images)
+    high, wide = (side // 2 for side in shape[1:])
+    for image, row in zip(images, found, strict=True):
         expected = []
         for frequency in frequencies:
             for index in range(orientations):
                 real, imaginary = gabor(image / 255, frequency, np.pi * index / orientations, mode="constant", cval=0)
                 magnitude = np.hypot(real, imaginary)
-                for cell in (magnitude[:7, :11], magnitude[:7, 11:], magnitude[7:, :11], magnitude[7:, 11:]):
-                    expected += [cell.mean(), cell.std()]
+                for band in (magnitude[:high], magnitude[high:]):
+                    for cell in (band[:, :wide], band[:, wide:]):
+                        expected += [cell.mean(), cell.std()]
         np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-6)
 
 

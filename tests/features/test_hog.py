@@ -1,9 +1,16 @@
+import joblib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.feature import hog as hog_of_one
 
 from harness.data.mnist import Mnist
 from harness.errors import TrialError
+from harness.features import base
 from harness.features.hog import Hog
+
+CELLS = st.tuples(st.integers(1, 9), st.integers(1, 3))
 
 
 def second_opinion(image, orientations, cell, block, norm):
@@ -56,6 +63,57 @@ def test_noise_of_an_odd_size_agrees_with_a_second_implementation():
     np.testing.assert_allclose(Hog(pixels_per_cell=3).fit_transform(images), expected, rtol=0, atol=1e-6)
 
 
+@settings(max_examples=60)
+@given(
+    cells=CELLS,
+    more=st.tuples(st.integers(0, 12), st.integers(0, 12)),
+    channels=st.integers(0, 4),
+    levels=st.sampled_from([2, 4, 256]),
+    orientations=st.integers(1, 18),
+    norm=st.sampled_from(["L1", "L1-sqrt", "L2", "L2-Hys"]),
+    root=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_agrees_with_scikit_image_whatever_the_parameters(
+    cells, more, channels, levels, orientations, norm, root, seed
+):
+    # Few levels: many gradients lie on the borders of bins, and many channels have gradients of equal length.
+    cell, block = cells
+    shape = [max(2, cell * block) + side for side in more] + [channels] * bool(channels)
+    images = (np.random.default_rng(seed).integers(0, levels, (2, *shape)) * (255 // (levels - 1))).astype(np.uint8)
+    expected = [
+        hog_of_one(
+            image,
+            orientations,
+            (cell, cell),
+            (block, block),
+            norm,
+            transform_sqrt=root,
+            channel_axis=-1 if channels else None,
+        )
+        for image in images
+    ]
+    hog = Hog(
+        orientations=orientations,
+        pixels_per_cell=cell,
+        cells_per_block=block,
+        block_norm=norm,
+        transform_sqrt=root,
+    )
+
+    np.testing.assert_allclose(hog.fit_transform(images), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(23, 16, 15), (23, 16, 15, 3)])
+def test_batches_and_threads_change_nothing(shape, monkeypatch):
+    images = np.random.default_rng(4).integers(0, 256, shape, dtype=np.uint8)
+    hog = Hog(pixels_per_cell=4)
+    expected = hog.fit_transform(images)
+    monkeypatch.setattr(base, "BATCH_PIXELS", 5 * np.prod(shape[1:]))
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        np.testing.assert_array_equal(hog.transform(images), expected)
+
+
 def test_a_hand_computed_ramp():
     # Brightness rises by 10 a column: in each of the two cells, one of four pixel columns lies on the border of the
     # image and has no gradient across; the other three have 20 at 0 degrees. All of a cell's histogram is in one bin.
@@ -88,7 +146,7 @@ def test_equal_colour_channels_are_as_grey():
     grey = np.random.default_rng(2).integers(0, 256, (3, 14, 14), dtype=np.uint8)
     colour = np.repeat(grey[..., None], 3, axis=-1)
 
-    np.testing.assert_array_equal(Hog().fit_transform(colour), Hog().fit_transform(grey))
+    np.testing.assert_allclose(Hog().fit_transform(colour), Hog().fit_transform(grey), rtol=0, atol=1e-6)
 
 
 def test_transform_sqrt_is_the_root_taken_first():

@@ -125,7 +125,7 @@ def test_sklearnex_takes_the_threads_it_is_given() -> None:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_the_lists_are_those_of_the_installed_libraries() -> None:
-    classifiers = sklearn_parts._public_names("classifier")
+    classifiers = sklearn_parts.public_names("classifier")
     with_arrays = {
         name
         for name in classifiers

@@ -55,15 +55,23 @@ def trials_of(suite: Suite) -> list[Trial]:
     return trials
 
 
+def sort_of(trial: Trial) -> str:
+    """Equal for trials that run the same code: with other learning rates, and of VGG16 with other optimizers too."""
+    network, optimizer = trial.spec.network, trial.optimizer
+    if network is None or optimizer is None:
+        return trial.id
+    told = [str(network)]
+    if network.name != "vgg16":
+        told += [optimizer.name, trial.train.model_dump_json(), str(trial.backend)]
+    return json.dumps(told)
+
+
 def every_trial() -> dict[str, Trial]:
-    """All shipped pipelines, each once. Of VGG16 only one per network: its optimizers are those of the CNN."""
+    """All shipped pipelines, each sort once."""
     found: dict[str, Trial] = {}
     for path in sorted((ROOT / "suites").glob("*.yaml")):
         for trial in trials_of(load_suite(path).suite):
-            large = trial.spec.network is not None and trial.spec.network.name == "vgg16"
-            key = json.dumps(trial.spec.network.model_dump(mode="json")) if large and trial.spec.network else trial.id
-            if not any(key == known for known in found):
-                found[key] = trial
+            found.setdefault(sort_of(trial), trial)
     return found
 
 

@@ -148,6 +148,23 @@ def test_images_that_resnet_cannot_halve_twice_are_refused() -> None:
         resnet((3, 9, 1), 10)
 
 
+@pytest.mark.parametrize("name", ["perceptron", "mlp", "rbf"])
+def test_learns_from_a_row_of_features(name: str) -> None:
+    """Features of any scale and sign as images one pixel high: three clusters, far from one another."""
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 3
+    features = (rng.normal(size=(150, 6)) + 5 * np.eye(3)[y].repeat(2, axis=1) - 2).astype(np.float32)[:, None, :, None]
+    network = build("networks", name, {} if name != "rbf" else {"units": 12}, (1, 6, 1), 3)
+    for layer in network.layers:
+        if hasattr(layer, "adapt"):
+            layer.adapt(features)
+    network.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+    network.fit(features, y, epochs=5, batch_size=10, verbose=0)
+    probabilities = np.asarray(network(features))
+    assert np.isfinite(probabilities).all()
+    assert np.mean(probabilities.argmax(axis=1) == y) > 0.9
+
+
 def test_recurrent_networks_read_rows_from_the_top() -> None:
     """The last step of one direction has seen the last row only through itself: with no recurrence it alone counts."""
     network = build("networks", "rnn", {"units": 8}, (6, 5, 3), 10)

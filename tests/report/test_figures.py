@@ -202,6 +202,8 @@ def test_lines_differ_without_colour() -> None:
     assert looks["a/x"].colour == looks["b/x"].colour
     assert looks["a/x"].marker != looks["b/x"].marker
     assert len({(look.colour, look.marker) for look in looks.values()}) == len(lines)
+    many = style.looks((*((f"cnn/{number}", "deep") for number in range(30)), ("vgg16/0", "deep")))
+    assert len({(look.colour, look.marker) for look in many.values()}) == 31
 
 
 def test_size_ticks_stand_at_every_size_with_labels_where_they_fit() -> None:

@@ -20,6 +20,7 @@ class Run(NamedTuple):
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
+    tuning: pd.DataFrame
     environment: dict[str, Any]
     name: str
 
@@ -27,7 +28,11 @@ class Run(NamedTuple):
 def run(trials: pd.DataFrame, **changes: Any) -> Run:
     environment = {"cpu": "Model 1", "ram_bytes": 8 * 2**30, "gpu": [], "versions": {"numpy": "2.4.6"}}
     return Run(
-        trials, synthetic.epochs(trials) if "train_s" in trials else pd.DataFrame(), environment, "run-1"
+        trials,
+        synthetic.epochs(trials) if "train_s" in trials else pd.DataFrame(),
+        pd.DataFrame(),
+        environment,
+        "run-1",
     )._replace(**changes)
 
 

@@ -126,7 +126,7 @@ def test_no_more_than_so_many_rows_and_folders_are_read(tmp_path: Path, monkeypa
 
 
 def test_a_dataset_that_is_not_here_is_no_reason_to_stop() -> None:
-    assert history.about(None)(planned()[0].dataset.model_copy(update={"name": "no-such"})) is None
-    known = history.about(None)(planned()[0].dataset)
+    assert history.about(None, {})(planned()[0].dataset.model_copy(update={"name": "no-such"})) is None
+    known = history.about(None, {})(planned()[0].dataset)
     assert known is not None
     assert known.image_shape == (8, 8)

@@ -115,7 +115,7 @@ def test_a_record_is_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     record.end("failed", "y" * 10**6, "z" * 10**6)
     record.remark_losses()
     assert len(record.epochs) == 3
-    assert record.row["message"].endswith("y; 2 epochs after the first 3 were left out")
+    assert record.row["message"].endswith("y; 2 epochs or tried settings after the first 3 were left out")
     assert len(record.row["message"]) == records.MESSAGE_LENGTH
     assert sum(len(value) for value in record.row.values() if isinstance(value, str)) < 4000
 

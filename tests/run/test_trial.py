@@ -217,7 +217,7 @@ def test_a_traditional_trial_measures_every_phase() -> None:
     )
     assert row["accuracy"] > 0.9
     assert row["n_features"] == 20
-    for name in PHASES:
+    for name in set(PHASES) - {"tune"}:
         assert row[f"{name}_s"] > 0
         assert row[f"{name}_peak_bytes"] >= row[f"{name}_added_bytes"] >= 0
     assert (row["accelerator"], row["device_used"]) == ("none", "cpu")

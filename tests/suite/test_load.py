@@ -93,7 +93,8 @@ pipelines:
         (("pipelines:", "exclude: {pipeline: vgg*}\npipelines:"), "exclude[0].pipeline: 'vgg*' matches no pipeline"),
         (("pipelines:", "exclude: {}\npipelines:"), "expected at least one of"),
         (("    network: cnn\n", "    network: cnn\n    estimator: sklearn.svm.SVC\n"), "exactly one of the two"),
-        (("    network: cnn\n", "    network: cnn\n    features: hog\n"), "belongs to an estimator"),
+        (("    network: cnn\n", "    network: cnn\n    accelerator: none\n"), "belongs to an estimator"),
+        (("    network: cnn\n", "    network: cnn\n    search: {network: {width: [4]}}\n"), "without `tuning`"),
         (("pipelines:\n", "pipelines:\n  twin: {features: pixels, estimator: sklearn.svm.SVC}\n"
           "  twin2: {features: [pixels], estimator: sklearn.svm.SVC}\n"), "the same as pipeline 'twin'"),
         (("features: [{hog", "features: [sklearn.preprocessing.StandardScaler, {hog"), "start with pixels or hog"),

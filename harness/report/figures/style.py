@@ -90,7 +90,8 @@ def styled() -> Iterator[None]:
 def looks(lines: Lines) -> dict[str, Look]:
     """A look for every line, the same in all figures of a report.
 
-    `vgg16/adam` takes its colour from the optimizer, its marker and dash from the network, so that many stay readable.
+    `vgg16/adam` takes its colour from the optimizer, its marker and dash from the network, so that many stay readable;
+    where there are more optimizers than colours, they come again with other markers.
     """
     bases = list(dict.fromkeys(label.partition("/")[0] for label, _ in lines))
     networks = list(dict.fromkeys(label.partition("/")[0] for label, family in lines if family == "deep"))
@@ -98,9 +99,10 @@ def looks(lines: Lines) -> dict[str, Look]:
     made = {}
     for label, family in lines:
         base, _, variant = label.partition("/")
+        again, hue = divmod(hues.index(variant or label), len(COLOURS))
         made[label] = Look(
-            COLOURS[hues.index(variant or label) % len(COLOURS)],
-            MARKERS[bases.index(base) % len(MARKERS)],
+            COLOURS[hue],
+            MARKERS[(bases.index(base) + again * len(bases)) % len(MARKERS)],
             BROKEN[networks.index(base) % len(BROKEN)] if family == "deep" else SOLID,
             family != "traditional",
         )

@@ -1,0 +1,1 @@
+"""Settings chosen fairly: the same budget for every pipeline, scored inside the training images only."""
