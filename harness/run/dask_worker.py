@@ -116,7 +116,7 @@ def run_trial(setup: Setup, values: dict[str, Any]) -> Answer:
         trial = Trial.model_validate(values)
         if __version__ != setup.version:
             return Answer(unfit=f"{called(worker)} has harness {__version__}, this run {setup.version}")
-        if reason := unable_here(trial):
+        if reason := unable_here(trial, home_of(setup)):
             return Answer(unfit=f"{called(worker)}: {reason}")
         pin(worker.name, setup.share)
         with lent(setup, worker) as resident:

@@ -212,6 +212,9 @@ def run_request(request: dict[str, Any], group: limits.TrialGroup | None, asked:
     from harness.suite.plan import Trial
 
     trial = Trial.model_validate(request["trial"])
+    if request["home"]:
+        # Where networks look for files of weights.
+        os.environ["HARNESS_DATA_HOME"] = request["home"]
     begun: dict[str, Any] = {"spawn_s": asked}
     if trial.limits.memory:
         threads = trial.threads or usable_cores()

@@ -20,6 +20,7 @@ from harness.measure.devices import gpus
 from harness.measure.environment import environment, machine
 from harness.measure.noise import load_average
 from harness.models import accelerators
+from harness.models.networks.vgg import missing_weights
 from harness.run import foresee, history, journal
 from harness.run.datasets import remember
 from harness.run.executor import DEFAULTS, Executor
@@ -31,6 +32,7 @@ from harness.run.record import Event, Record, now
 from harness.run.surroundings import Surroundings
 from harness.suite.load import LoadedSuite
 from harness.suite.model import Match, Part, Suite
+from harness.suite.parts import networks_of
 from harness.suite.plan import Trial, expand, matches
 
 # Rows that are no result yet: their trials are due again whenever the suite runs.
@@ -127,7 +129,7 @@ def make_plan(suite: Suite, home: Path | None, *, elsewhere: bool = False) -> Pl
         if reason is None and not elsewhere:
             key = (trial.pipeline, trial.device, trial.backend)
             if key not in lacks:
-                lacks[key] = unable_here(trial)
+                lacks[key] = unable_here(trial, home)
             reason = lacks[key]
         if reason:
             skipped[trial.id] = reason
@@ -145,9 +147,9 @@ def plan_trials(
     return expand(suite, lambda part: infos[part.label].n_train), infos
 
 
-def unable(trial: Trial, info: DatasetInfo) -> str | None:
+def unable(trial: Trial, info: DatasetInfo, home: Path | None) -> str | None:
     """Why a trial cannot run here; None where it can."""
-    return unfit(trial, info) or unable_here(trial)
+    return unfit(trial, info) or unable_here(trial, home)
 
 
 def unfit(trial: Trial, info: DatasetInfo) -> str | None:
@@ -159,8 +161,11 @@ def unfit(trial: Trial, info: DatasetInfo) -> str | None:
     return None
 
 
-def unable_here(trial: Trial) -> str | None:
+def unable_here(trial: Trial, home: Path | None) -> str | None:
     """What this machine lacks for a trial; None where it has all."""
+    for network in networks_of(trial.spec):
+        if reason := missing_weights(network.name, network.params, home):
+            return reason
     if trial.backend and find_spec(trial.backend) is None:
         return f"the backend {trial.backend} is not installed; pip install {trial.backend}"
     if trial.spec.estimator is not None and (reason := accelerators.unavailable(trial.spec, trial.device)):

@@ -138,6 +138,12 @@ def handling(name: str) -> tuple[str | None, str | None]:
     return str(getattr(part, "takes", "images")), str(getattr(part, "gives", "matrix"))
 
 
+def networks_of(spec: Pipeline) -> list[Part]:
+    """The networks that a pipeline builds: its own, and those inside its features."""
+    inner = [parse_part(part.params["network"]) for part in spec.features or () if "network" in part.params]
+    return [*([spec.network] if spec.network else []), *map(Part.model_validate, inner)]
+
+
 def needs_keras(spec: Pipeline) -> bool:
     """Whether a pipeline computes with Keras: it has a network, or features that one has learned."""
     return spec.network is not None or any(

@@ -11,10 +11,12 @@ import pytest
 from harness.measure import serving
 from harness.measure.environment import usable_cores
 from harness.models.accelerators import installed, unavailable
+from harness.models.networks.vgg import missing_weights
 from harness.registry import load_plugin
 from harness.run.executor import LocalExecutor
 from harness.suite.load import load_suite
 from harness.suite.model import Part, Pipeline, Suite
+from harness.suite.parts import networks_of
 from harness.suite.plan import Trial, matches, pipeline_names
 
 ROOT = Path(__file__).parents[2]
@@ -24,10 +26,13 @@ SCORES = ("accuracy", "accuracy_half_a", "balanced_accuracy", "f1_macro", "log_l
 
 def cut(spec: Pipeline) -> Pipeline:
     """The same pipeline, trained for a moment."""
-    if spec.train is None:
-        return spec
-    short = {"epochs": 1, "min_steps": 0, "batch_size": min(32, spec.train.batch_size)}
-    return spec.model_copy(update={"train": spec.train.model_copy(update=short)})
+    values = spec.model_dump(exclude_unset=True)
+    inner = [part["params"] for part in values.get("features") or () if "network" in part["params"]]
+    for holder in (values, *inner):
+        train = holder.get("train") or {}
+        if train or holder.get("network"):
+            holder["train"] = train | {"epochs": 1, "min_steps": 0, "batch_size": min(32, train.get("batch_size", 32))}
+    return Pipeline.model_validate(values)
 
 
 def trials_of(suite: Suite) -> list[Trial]:
@@ -37,9 +42,11 @@ def trials_of(suite: Suite) -> list[Trial]:
         for label, spec in pipeline_names(name, pipeline):
             if unavailable(spec, "cpu"):
                 continue
-            deep = spec.network is not None
-            large = deep and spec.network is not None and spec.network.name == "vgg16"
-            for backend in suite.backends if deep else [None]:
+            networks = networks_of(spec)
+            if any(missing_weights(part.name, part.params) for part in networks):
+                continue
+            large = any(part.name.startswith("vgg") for part in networks)
+            for backend in suite.backends if networks else [None]:
                 if backend and not installed(backend):
                     continue
                 trial = Trial(
@@ -56,12 +63,13 @@ def trials_of(suite: Suite) -> list[Trial]:
 
 
 def sort_of(trial: Trial) -> str:
-    """Equal for trials that run the same code: with other learning rates, and of VGG16 with other optimizers too."""
+    """Equal for trials that run the same code: with other learning rates, and of VGGs with anything but their norm."""
     network, optimizer = trial.spec.network, trial.optimizer
     if network is None or optimizer is None:
         return trial.id
-    told = [str(network)]
-    if network.name != "vgg16":
+    large = network.name.startswith("vgg")
+    told = [network.name, str("batch_norm" in network.params)] if large else [str(network), str(trial.spec.features)]
+    if not large:
         told += [optimizer.name, trial.train.model_dump_json(), str(trial.backend)]
     return json.dumps(told)
 
@@ -81,7 +89,7 @@ def test_every_shipped_pipeline_gives_the_same_twice(tmp_path: Path, monkeypatch
         monkeypatch.setattr(serving, name, getattr(serving, name))
     load_plugin(PLUGIN)
     trials = list(every_trial().values())
-    assert {trial.family for trial in trials} == {"traditional", "deep"}
+    assert {trial.family for trial in trials} == {"traditional", "hybrid", "deep"}
     rows: list[list[dict[str, Any]]] = []
     with LocalExecutor(None, [PLUGIN]) as executor:
         executor.prepare(trials, tmp_path)

@@ -45,13 +45,13 @@ def test_a_cpu_lane_hides_the_gpu_and_a_gpu_lane_does_not(monkeypatch: pytest.Mo
 def test_why_a_trial_cannot_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "gpus", tuple)
     monkeypatch.setattr(runner, "find_spec", lambda name: None if name == "jax" else object())
-    assert runner.unable(network("cpu"), DIGITS) is None
-    assert "pip install jax" in str(runner.unable(network("cpu", "jax"), DIGITS))
-    assert "shows no GPU" in str(runner.unable(network("gpu"), DIGITS))
+    assert runner.unable(network("cpu"), DIGITS, None) is None
+    assert "pip install jax" in str(runner.unable(network("cpu", "jax"), DIGITS, None))
+    assert "shows no GPU" in str(runner.unable(network("gpu"), DIGITS, None))
     monkeypatch.setattr(runner, "gpus", lambda: (Gpu("H100", 80 * 2**30, "580"),))
-    assert runner.unable(network("gpu"), DIGITS) is None
+    assert runner.unable(network("gpu"), DIGITS, None) is None
     few = network("cpu").model_copy(update={"n_train": 9})
-    assert "fewer than the 10 classes" in str(runner.unable(few, DIGITS))
+    assert "fewer than the 10 classes" in str(runner.unable(few, DIGITS, None))
 
 
 @pytest.mark.skipif(bool(gpus()), reason="needs a machine without a GPU")
