@@ -14,7 +14,7 @@ from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -32,6 +32,8 @@ BATCH_PIXELS = 2**17
 # glibc gives freed memory back and asks for it again page by page, which can take longer than a batch's arithmetic.
 # Once it has freed a block of this size, more than a batch has, it keeps up to twice as much.
 KEPT_BYTES = 2**23
+# Of a thread.
+SHARES = 4
 
 
 def check_images(images: Any, shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
@@ -100,7 +102,12 @@ def in_batches(
     if n <= size:  # starting threads would cost a single image more than its description
         return batch(0)
     np.empty(KEPT_BYTES, np.uint8)
-    return np.concatenate(Parallel()(delayed(batch)(start) for start in range(0, n, size)))
+    starts = range(0, n, size)
+    # Handing work to a thread costs as much as a cheap batch, so each gets several; more shares than threads, so that
+    # none waits long for the last one.
+    shares = np.array_split(starts, min(len(starts), SHARES * effective_n_jobs(None)))
+    made = Parallel()(delayed(lambda share: [batch(start) for start in share])(share) for share in shares)
+    return np.concatenate([matrix for share in made for matrix in share])
 
 
 def describe_channels(

@@ -85,9 +85,10 @@ class Part(Model):
 
     @property
     def label(self) -> str:
-        """What rows call a dataset: its parameter `name`, else what its `path` ends in, else the part's name."""
-        given = self.params.get("name") or PurePath(str(self.params.get("path", ""))).name.partition(".")[0]
-        return str(given or self.name)
+        """What rows call a dataset: its `name` or `id` where the suite gives one, else what its `path` ends in."""
+        number = f"{self.name}-{self.params['id']}" if "id" in self.params else ""
+        file = PurePath(str(self.params.get("path", ""))).name.partition(".")[0]
+        return str(self.params.get("name") or number or file or self.name)
 
     def __str__(self) -> str:
         """`hog(pixels_per_cell=7)`, as labels show it."""
