@@ -65,6 +65,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "scattering": "harness.features.scattering:Scattering",
         "deskew": "harness.features.deskew:Deskew",
         "pca": "harness.features.pca:Pca",
+        "select": "harness.features.select:Select",
         "whiten": "harness.features.whiten:Whiten",
         "embedding": "harness.models.embedding:Embedding",
     },
