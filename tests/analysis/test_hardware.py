@@ -56,6 +56,18 @@ def test_only_the_cpu_counts_and_both_families_must_have_run_there() -> None:
     assert cost_to_target(complete(trials[(trials["device"] == "gpu") | (trials["family"] == "deep")])) is None
 
 
+def test_a_tuned_pipeline_pays_for_its_search() -> None:
+    trials = synthetic.trials(planted(), noise=0.001)
+    tuned = trials[trials["pipeline"] == "svm"].assign(pipeline="svm/tuned", train_s=trials["train_s"] / 10, tune_s=6.0)
+    tuned["trial_id"] += "t"
+    costs = cost_to_target(complete(pd.concat([trials, tuned], ignore_index=True)))
+    assert costs is not None
+    assert costs.seconds.value == pytest.approx(4, rel=0.02)
+    cheap = cost_to_target(complete(pd.concat([trials, tuned.assign(tune_s=0.3)], ignore_index=True)))
+    assert cheap is not None
+    assert cheap.seconds.value == pytest.approx(20, rel=0.02)
+
+
 def test_a_slow_backend_of_the_same_network_costs_nobody() -> None:
     trials = synthetic.trials(planted(), noise=0.001)
     slow = trials[trials["family"] == "deep"].assign(backend="jax")
