@@ -16,6 +16,47 @@ schedule
     one half and again after three quarters (He et al., CVPR 2016).
 clipnorm
     Largest Euclidean norm that the gradient of one weight tensor keeps; no clipping where not given.
+
+Options of some
+---------------
+momentum
+    Share of the last step that the next one keeps.
+nesterov
+    Look ahead by the momentum before the gradient is taken.
+rho
+    Share of the old in the running mean of squared gradients.
+beta_1, adam_beta_1
+    Share of the old in the running mean of gradients.
+beta_2, adam_beta_2
+    Share of the old in the running mean of their squares (in Lion, of gradients).
+epsilon
+    Added to what is divided by, so that it is never zero.
+initial_accumulator_value
+    What the sums of squared gradients begin with.
+weight_decay, adam_weight_decay
+    What each weight loses of itself in a step, times the learning rate; none where not given.
+epsilon_1
+    Added to the squared gradients.
+epsilon_2
+    Least size (root mean square) of a weight matrix, by which a step is scaled.
+clip_threshold
+    Largest root mean square of a step before it is scaled.
+beta_2_decay
+    Power of the step number by which the running mean of squared gradients takes in less of the new.
+learning_rate_power
+    Power of the summed squared gradients by which the learning rate falls.
+l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength
+    Weights of the L1 and L2 penalties; the last counts in the gradient only.
+beta
+    Added to the root of the summed squared gradients.
+ns_steps
+    Newton-Schulz iterations of the orthogonalisation.
+rms_rate
+    A step of a matrix is scaled by this times the root of its longer side; by its proportions where not given.
+exclude_layers
+    Layers with one of these words in their names are left to AdamW.
+adam_lr_ratio
+    AdamW's learning rate as a multiple of Muon's.
 """
 
 from typing import Annotated, Any, Literal
