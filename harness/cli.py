@@ -68,7 +68,7 @@ ImagesOption = Annotated[
         "--images",
         metavar="PATH",
         help="Run the suite on images of your own: a folder with a sub-folder for each class, an archive of one, or an "
-        ".npz file. See docs/data.md.",
+        ".npz file. Files that cannot be used are named and left out. See docs/data.md.",
     ),
 ]
 Smoke = Annotated[bool, typer.Option("--smoke", help="Every pipeline once: smallest size, one seed, one epoch.")]

@@ -264,6 +264,9 @@ def run_suite(
         surroundings = Surroundings(folder.environment, environment(DEFAULTS))
         if not elsewhere:
             fetch({t.dataset.label: t.dataset for t in ready}.values(), home, progress)
+        for name, info in plan.infos.items():
+            for note in info.notes:
+                progress.say(f"dataset {name}: {note}")
         with Journal(folder.journal, sound_bytes) as book:
             session = Session(loaded.suite, book, fates, None if elsewhere else machine(), surroundings)
             for trial in due:

@@ -49,7 +49,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, text: str) -> None:
         recall(path)
 
 
-def test_a_run_on_a_folder_is_read_when_the_folder_is_gone(tmp_path: Path) -> None:
+def test_a_run_on_a_folder_is_read_when_the_folder_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     images = tmp_path / "images"
     for number, name in enumerate(("dark", "light")):
@@ -57,6 +57,7 @@ def test_a_run_on_a_folder_is_read_when_the_folder_is_gone(tmp_path: Path) -> No
         for index in range(40):
             pixels = random.integers(100 * number, 100 * number + 120, (16, 16), dtype=np.uint8)
             Image.fromarray(pixels).save(images / name / f"{index}.png")
+    (images / "light" / "broken.png").write_bytes(b"")
     loaded = load_suite("quickstart", on_images("quickstart", images))
     folder = RunFolder(tmp_path / "run")
     one = load_suite("quickstart", [*on_images("quickstart", images), "sizes=[10]", "seeds=1"])
@@ -71,6 +72,7 @@ def test_a_run_on_a_folder_is_read_when_the_folder_is_gone(tmp_path: Path) -> No
         )  # fmt: skip
 
     run()
+    assert "broken.png" in capsys.readouterr().err
     shutil.move(images, tmp_path / "elsewhere")
     row = load_results(folder.path).trials.set_index("pipeline").loc["pixels-rf"]
     assert (row["dataset"], row["status"]) == ("images", "ok")
