@@ -118,13 +118,15 @@ class Forecast:
         # By object: the trials of a plan share their pipelines' specifications, which are slow to write down.
         self.known: dict[tuple[object, ...], tuple[Trial, tuple[Kind, ...]]] = {}
         self.places: dict[str, tuple[Group, Point]] = {}
+        # By object, too, which is kept so that no other one takes its place.
+        self.shapes: dict[int, tuple[Part, tuple[int, ...] | None]] = {}
         for trial in planned:
             own, *others = self.kinds(trial)
             if own not in self.groups:
                 beliefs = priors(trial)
                 each = [self.costs.setdefault(kind, Costs(kind.relation, beliefs)) for kind in (own, *others)]
                 self.groups[own] = Group(tuple(each))
-            group, point = self.groups[own], Point(amounts(trial), trial.limits.time or math.inf)
+            group, point = self.groups[own], Point(self.amounts(trial), trial.limits.time or math.inf)
             self.places[trial.id] = group, point
             group.left[point] += 1
 
@@ -143,7 +145,7 @@ class Forecast:
         if not (told and parts):
             return False
         for costs in told:
-            costs.learn(amounts(trial), parts)
+            costs.learn(self.amounts(trial), parts)
         if group := self.group(trial):
             group.total = None
         return True
@@ -165,12 +167,12 @@ class Forecast:
     def seconds(self, trial: Trial) -> float | None:
         """Expected wall time of a planned trial; None while nothing like it has finished."""
         group = self.group(trial)
-        return group.seconds(amounts(trial)) if group else None
+        return group.seconds(self.amounts(trial)) if group else None
 
     def memory(self, trial: Trial) -> int | None:
         """Expected peak memory of a planned trial in bytes; None while nothing like it has told."""
         group = self.group(trial)
-        return group.memory(amounts(trial)) if group else None
+        return group.memory(self.amounts(trial)) if group else None
 
     def source(self, trial: Trial) -> str:
         """How a trial's cost is known: `same size`, `other sizes`, `another optimizer`, `another dataset`, `unknown`.
@@ -182,8 +184,16 @@ class Forecast:
         if group is None or costs is None:
             return UNKNOWN
         if costs is group.costs[0]:
-            return SAME_SIZE if amount("fit", amounts(trial)) in costs.curves["fit"].recent else OTHER_SIZES
+            return SAME_SIZE if amount("fit", self.amounts(trial)) in costs.curves["fit"].recent else OTHER_SIZES
         return costs.relation
+
+    def amounts(self, trial: Trial) -> Amounts:
+        """The work of a trial on images of its dataset's shape."""
+        part = trial.dataset
+        if id(part) not in self.shapes:
+            info = self.info(part)
+            self.shapes[id(part)] = part, info.image_shape if info else None
+        return amounts(trial, self.shapes[id(part)][1])
 
     def group(self, trial: Trial) -> Group | None:
         """The planned trials like this one in all but size, seed and repeat."""
@@ -203,8 +213,10 @@ def amount(part: str, work: Amounts) -> float:
     match part:
         case "fit" | "tune":
             return work.training
-        case "features" | "predict" | "added":
+        case "features" | "predict":
             return work.images
+        case "added":
+            return work.held
         case _:
             return 1.0
 

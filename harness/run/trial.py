@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from harness.data.build import dataset
-from harness.data.rows import Rows
+from harness.data.rows import STREAM_BYTES, Rows, gathered
 from harness.data.subsets import training_subset
 from harness.errors import DivergedError, HarnessError, TrialError
 from harness.measure import devices, memory, serving
@@ -37,8 +37,6 @@ Labels: TypeAlias = NDArray[np.int64]
 Probabilities: TypeAlias = NDArray[np.floating[Any]]
 
 SERVED_IMAGES = 1000
-# Larger training subsets are read batch by batch: as float32 in Keras's hands they would take four times as much.
-STREAM_BYTES = 2**28
 
 
 def run_trial(trial: Trial, home: Path | None, emit: Emit) -> None:
@@ -193,7 +191,7 @@ def subset(images: Images, chosen: NDArray[np.int64], *, streamed: bool) -> Imag
     """Some images, in memory; those for a network alone stay in their file where they would take much of it."""
     if streamed and len(chosen) * math.prod(images.shape[1:]) > STREAM_BYTES:
         return Rows(images, chosen)
-    return np.ascontiguousarray(images[chosen])
+    return gathered(images, chosen)
 
 
 def ready(backend: str, threads: int) -> None:

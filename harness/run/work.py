@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NamedTuple
 
 from harness.data.base import DatasetInfo
+from harness.data.rows import STREAM_BYTES
 from harness.models.steps import planned
 from harness.run.law import CONSTANT, Prior
 from harness.suite.model import Part
@@ -46,20 +48,26 @@ class Kind(NamedTuple):
 
 
 class Amounts(NamedTuple):
-    """Work of a trial: training images; and what its fit goes through, images or those of all gradient steps."""
+    """Work of a trial: training images; what its fit goes through, images or those of all gradient steps; images held.
+
+    Of images that a network reads batch by batch no more count as held in memory than are read at once at most.
+    """
 
     images: float
     training: float
+    held: float
 
 
-def amounts(trial: Trial) -> Amounts:
-    """The work of a trial, before it runs."""
+def amounts(trial: Trial, shape: tuple[int, ...] | None = None) -> Amounts:
+    """The work of a trial, before it runs; `shape` is that of an image, where it is known."""
     images = trial.n_train
     if trial.spec.network is None:
-        return Amounts(images, images)
+        return Amounts(images, images, images)
     train = trial.train
     fitted = max(1, images - round(train.validation_fraction * images))
-    return Amounts(images, planned(fitted, train)[1] * train.batch_size)
+    streamed = shape is not None and trial.spec.features is None
+    held = min(images, STREAM_BYTES // max(1, math.prod(shape or ()))) if streamed else images
+    return Amounts(images, planned(fitted, train)[1] * train.batch_size, held)
 
 
 def priors(trial: Trial) -> dict[str, Prior]:

@@ -46,7 +46,7 @@ def test_cifar10_is_read_from_the_data_home(tmp_path):
     np.savez(tmp_path / "cifar10.npz", **made(10))
     info, data = Cifar10().info(tmp_path), Cifar10().load(tmp_path)
 
-    assert info == ("cifar10", 500, 100, 10, (32, 32, 3), None, ())
+    assert info == ("cifar10", 500, 100, 10, (32, 32, 3), None, (), "")
     assert data.x_test.shape == (100, 32, 32, 3)
     assert data.class_names[data.y_train[9]] == "truck"
 

@@ -9,7 +9,7 @@ import psutil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.data.rows import RELEASE_BYTES, Rows
+from harness.data.rows import RELEASE_BYTES, Rows, gathered
 
 ARRAY = np.arange(50 * 6, dtype=np.uint8).reshape(50, 2, 3)
 
@@ -40,3 +40,9 @@ def test_reading_a_large_file_takes_little_memory(tmp_path: Path) -> None:
         assert rows.read(slice(start, start + 16))[0, 0, 0] == start // 32 * 32 % 251
         most = max(most, process.memory_info().rss - before)
     assert most < 2 * RELEASE_BYTES
+
+
+def test_a_copy_in_memory_is_the_same() -> None:
+    index = np.array([4, 4, 0, 49])
+    np.testing.assert_array_equal(gathered(ARRAY, index), ARRAY[index])
+    assert gathered(ARRAY, np.arange(0)).shape == (0, 2, 3)

@@ -15,15 +15,17 @@ N_TRAIN, N_TEST = 300, 60
 
 
 class CutDigits(Digits):
-    """The first of the digits."""
+    """The first of the digits, each pixel four times, so that the cells of HOG fit in."""
 
     def info(self, home: Path | None) -> DatasetInfo:
-        return DatasetInfo("cut_digits", N_TRAIN, N_TEST, n_classes=10, image_shape=(8, 8))
+        return DatasetInfo("cut_digits", N_TRAIN, N_TEST, n_classes=10, image_shape=(16, 16))
 
     def load(self, home: Path | None) -> ImageData:
         whole = super().load(home)
-        x, y = whole.x_train[:N_TRAIN], whole.y_train[:N_TRAIN]
-        return ImageData("cut_digits", x, y, whole.x_test[:N_TEST], whole.y_test[:N_TEST], whole.class_names)
+        x, x_test = (
+            images.repeat(2, axis=1).repeat(2, axis=2) for images in (whole.x_train[:N_TRAIN], whole.x_test[:N_TEST])
+        )
+        return ImageData("cut_digits", x, whole.y_train[:N_TRAIN], x_test, whole.y_test[:N_TEST], whole.class_names)
 
 
 def latency(predict: Callable[[Any], Any], images: Any) -> serving.Latency:
