@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 # Pages of a mapped file that were read count as this process's memory; after so many bytes they are given back.
 RELEASE_BYTES = 2**26
-PAGE = 4096
+# A row that is touched brings its surroundings into memory: Linux maps so much at once (fault_around_bytes).
+AROUND = 2**16
 # Larger training subsets of a network are read batch by batch: as float32 in Keras's hands they would take four times
 # as much.
 STREAM_BYTES = 2**28
@@ -49,7 +50,7 @@ class Rows:
     def read(self, chosen: NDArray[np.int64] | slice) -> NDArray[Any]:
         """A copy of some rows, in memory."""
         found = self.array[self.index[chosen]]
-        self._read += max(found.nbytes, len(found) * PAGE)
+        self._read += max(found.nbytes, len(found) * AROUND)
         if self._map is not None and self._read >= RELEASE_BYTES:
             # They stay in the system's cache of files, which gives way when memory is short.
             self._map.madvise(mmap.MADV_DONTNEED)
@@ -61,7 +62,7 @@ def gathered(array: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any]:
     """A copy of some rows in memory, and of the file no more than that."""
     rows = Rows(array, index)
     found = np.empty(rows.shape, array.dtype)
-    step = max(1, RELEASE_BYTES // max(1, 4 * PAGE, found[:1].nbytes))
+    step = max(1, RELEASE_BYTES // max(AROUND, found[:1].nbytes))
     for start in range(0, len(rows), step):
         found[start : start + step] = rows.read(slice(start, start + step))
     return found

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from harness.data.base import DatasetInfo
 from harness.data.rows import STREAM_BYTES
+from harness.models.inputs import ADAPT_IMAGES
 from harness.models.steps import planned
 from harness.run.law import CONSTANT, Prior
 from harness.suite.model import Part
@@ -50,7 +51,7 @@ class Kind(NamedTuple):
 class Amounts(NamedTuple):
     """Work of a trial: training images; what its fit goes through, images or those of all gradient steps; images held.
 
-    Of images that a network reads batch by batch no more count as held in memory than are read at once at most.
+    Of images that a network reads batch by batch only those count as held in memory that its layers adapt to.
     """
 
     images: float
@@ -65,8 +66,8 @@ def amounts(trial: Trial, shape: tuple[int, ...] | None = None) -> Amounts:
         return Amounts(images, images, images)
     train = trial.train
     fitted = max(1, images - round(train.validation_fraction * images))
-    streamed = shape is not None and trial.spec.features is None
-    held = min(images, STREAM_BYTES // max(1, math.prod(shape or ()))) if streamed else images
+    streamed = shape is not None and trial.spec.features is None and images * math.prod(shape) > STREAM_BYTES
+    held = ADAPT_IMAGES if streamed else images
     return Amounts(images, planned(fitted, train)[1] * train.batch_size, held)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from harness.data.base import DatasetInfo
-from harness.data.rows import STREAM_BYTES
+from harness.models.inputs import ADAPT_IMAGES
 from harness.run.forecast import amount
 from harness.run.work import amounts, kinds, priors
 from harness.suite.model import Pipeline
@@ -27,7 +27,7 @@ def test_a_networks_work_is_its_steps_not_its_images() -> None:
 
 
 def test_images_that_are_read_batch_by_batch_are_not_held() -> None:
-    assert amounts(trial(10**6, network()), (28, 28)).held == STREAM_BYTES // 784 < 10**6
+    assert amounts(trial(10**6, network()), (28, 28)).held == ADAPT_IMAGES
     assert amounts(trial(10**6, SVC), (28, 28)).held == amounts(trial(10**6, network())).held == 10**6
     assert amounts(trial(1000, network()), (28, 28)).held == 1000
 
