@@ -140,7 +140,7 @@ def _judge(frame: pd.DataFrame) -> tuple[Claim, ...]:
             "features extracted automatically",
             "not measured",
             "Not measured: it takes handcrafted and learned features under the same classifiers, "
-            "and no suite extracts learned features yet.",
+            "and no rule that judges them is written yet.",
         ),
         Claim(
             5,
