@@ -285,7 +285,7 @@ def run(
         raise typer.Exit(EXIT_INTERRUPTED) from None
     results = load_results(folder.path)
     save_tables(results, folder)
-    print(", ".join(f"{count} {status}" for status, count in counts.most_common()))
+    print(one_line(", ".join(f"{count} {status}" for status, count in counts.most_common())))
     if report:
         from harness.report import write_report
 

@@ -23,6 +23,8 @@ PLUGIN = str(Path(__file__).with_name("cut_digits.py"))
 SCORES = ("accuracy", "accuracy_half_a", "balanced_accuracy", "f1_macro", "log_loss", "n_parameters", "model_bytes")
 
 
+# Features and networks that draw, sample or keep a running state of their own.
+DRAWS = ("patches", "bovw", "scattering", "embedding", "rbf", "lstm", "resnet", "autoencoder", "cnn", "mlp")
 SHORT = {"epochs": 1, "min_steps": 0}
 
 
@@ -68,13 +70,21 @@ def trials_of(suite: Suite) -> list[Trial]:
 
 
 def code_of(trial: Trial) -> set[str]:
-    """What a trial runs: its parts, and what makes a part run other code; all VGGs count as one, as they are slow."""
+    """What a trial runs that could differ from one time to the next: what draws random numbers, and what has threads.
+
+    Features that learn nothing count as one, and so do networks of layers that others have; VGGs are one, as slow as
+    they are.
+    """
     spec, train = trial.spec, trial.train
     parts = [*(spec.features or ()), *(part for part in (spec.estimator, spec.network) if part)]
     if any(part.name.startswith("vgg") for part in networks_of(spec)):
         return {"vgg"}
-    told = {f"{part.name} {trial.backend} {spec.accelerator}" for part in parts}
-    told |= {str((key, part.params.get(key))) for part in parts for key in ("kind", "kernel")}
+    told = {
+        f"{part.name if part.name.startswith('sklearn.') or part.name in DRAWS else 'other'} "
+        f"{trial.backend} {spec.accelerator}"
+        for part in parts
+    }
+    told |= {str(part.params.get("kind")) for part in parts} & {"variational", "denoising"}
     if trial.optimizer:
         told.add(f"{trial.backend} {train.precision} {train.jit_compile} {train.augment}")
         # The others are like these: a few lines of arithmetic on each weight by itself.
