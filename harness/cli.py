@@ -662,10 +662,11 @@ def conform(
     if not kinds:
         raise MisuseError(unknown(name, kind))
     shape = image_shape(input_)[:2] if input_ else SHAPE
+    settings, home = settings_of(set_ or ()), resolve_home(data_home)
     failed = False
     for one in kinds:
         print(f"{name} ({one.removesuffix('s')})")
-        for outcome in outcomes(one, name, settings_of(set_ or ()), shape=shape, home=resolve_home(data_home)):
+        for outcome in outcomes(one, name, settings, shape=shape, home=home):
             print(outcome, flush=True)
             failed |= outcome.problem is not None
     if failed:

@@ -250,6 +250,22 @@ def build(kind: Kind, name: str, params: Mapping[str, Any], *args: Any) -> Any:
     return made
 
 
+def make(kind: Kind, name: str, params: Mapping[str, Any]) -> Any:
+    """As `build`, with what is wrong with a parameter in one line.
+
+    Raises
+    ------
+    MisuseError
+        If no part has that name, a parameter is unknown or its value does not fit.
+    """
+    try:
+        return build(kind, name, params)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, (name, *first["loc"])))
+        raise MisuseError(f"{place}: {first['msg']}, received {first['input']!r}") from error
+
+
 def describe(kind: Kind, name: str) -> str:
     """The first line of the part's docstring."""
     return (inspect.getdoc(load_part(kind, name)) or "").partition("\n")[0]

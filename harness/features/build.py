@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pydantic
-
 from harness import registry, sklearn_parts
 from harness.errors import MisuseError
 from harness.suite.parts import chain_problems
@@ -45,12 +43,7 @@ def build_features(specs: Sequence[Part], seed: int) -> Pipeline:
 def _build(spec: Part, seed: int) -> BaseEstimator:
     if spec.name.startswith("sklearn."):
         return sklearn_parts.build(spec.name, spec.params, seed, "transformer")
-    try:
-        feature: BaseEstimator = registry.build("features", spec.name, spec.params)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, (spec.name, *first["loc"])))
-        raise MisuseError(f"{place}: {first['msg']}, received {first['input']!r}") from error
+    feature: BaseEstimator = registry.make("features", spec.name, spec.params)
     if "random_state" in feature.get_params() and "random_state" not in spec.params:
         feature.set_params(random_state=seed)
     return feature

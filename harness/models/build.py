@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import joblib
-import pydantic
 
 from harness import registry, sklearn_parts
-from harness.errors import MisuseError
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -44,12 +42,7 @@ def build_estimator(part: Part, seed: int, role: Role) -> BaseEstimator:
     """
     if part.name not in registry.names("estimators"):
         return sklearn_parts.build(part.name, part.params, seed, role)
-    try:
-        estimator: BaseEstimator = registry.build("estimators", part.name, part.params)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, (part.name, *first["loc"])))
-        raise MisuseError(f"{place}: {first['msg']}, received {first['input']!r}") from error
+    estimator: BaseEstimator = registry.make("estimators", part.name, part.params)
     known = estimator.get_params()
     ours = {"random_state": seed, "n_jobs": joblib.effective_n_jobs(None)}
     estimator.set_params(**{key: value for key, value in ours.items() if key in known and key not in part.params})

@@ -11,9 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from harness.errors import TrialError
 from harness.features.base import FloatMatrix, Takes, check_images, names_of_axes
 from harness.models.inputs import as_input
-from harness.suite.model import PartSpec, TrainSpec
-
-BATCH_SIZE = 256
+from harness.models.network_classifier import PREDICT_BATCH_SIZE, NetworkClassifier
+from harness.suite.model import DEFAULT_OPTIMIZER, PartSpec, TrainSpec
 
 
 class Embedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -69,15 +68,12 @@ class Embedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """
         import keras
 
-        from harness.models.network_classifier import NetworkClassifier
-        from harness.suite.model import Part
-
         self.image_shape_ = check_images(X)
         # So that layers have the same names however many networks were built before.
         keras.backend.clear_session(free_memory=False)
         classifier = NetworkClassifier(
             network=self.network,
-            optimizer=self.optimizer or Part(name="adam"),
+            optimizer=self.optimizer or DEFAULT_OPTIMIZER,
             train=self.train or TrainSpec(),
             n_classes=int(y.max()) + 1 if y is not None and len(y) else 2,
             seed=self.random_state or 0,
@@ -101,7 +97,9 @@ class Embedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """The layer's output, flattened, as float32 of (n, d)."""
         check_is_fitted(self)
         check_images(X, self.image_shape_)
-        found: FloatMatrix = self.model_.predict(as_input(X), batch_size=BATCH_SIZE, verbose=0).astype(np.float32)
+        found: FloatMatrix = self.model_.predict(as_input(X), batch_size=PREDICT_BATCH_SIZE, verbose=0).astype(
+            np.float32
+        )
         return found
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:

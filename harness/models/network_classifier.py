@@ -212,8 +212,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         backend = keras.backend.backend()
         if told := defaults.refused(self.train, backend):
             raise TrialError(told)
-        self.precision_, jit_compile = defaults.settings(self.train, backend, self.device)
-        self.jit_compile_ = jit_compile
+        self.precision_, self.jit_compile_ = defaults.settings(self.train, backend, self.device)
         keras.utils.set_random_seed(self.seed)
         self.classes_ = np.arange(self.n_classes)
         with dtype_policy(self.precision_):

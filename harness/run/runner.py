@@ -171,7 +171,7 @@ def unable_here(trial: Trial, home: Path | None) -> str | None:
     if trial.spec.estimator is not None and (reason := accelerators.unavailable(trial.spec, trial.device)):
         return reason
     if trial.device == "gpu" and not gpus():
-        return "this machine shows no GPU (neither NVML nor nvidia-smi finds one)"
+        return accelerators.NO_GPU
     return None
 
 

@@ -244,9 +244,10 @@ def cross_checks(suite: Suite) -> Iterator[tuple[Path, str]]:
                     ("pipelines", name, "search"),
                     "nothing is searched without `tuning`, such as tuning: {trials: 20}",
                 )
+    axes = (("pipeline", list(variants(suite))), ("dataset", datasets))
     for key in ("exclude", "include"):
         for index, entry in enumerate(getattr(suite, key)):
-            for axis, known in (("pipeline", list(variants(suite))), ("dataset", datasets)):
+            for axis, known in axes:
                 for pattern in getattr(entry, axis) or ():
                     if not any(fnmatchcase(item, pattern) for item in known):
                         yield (key, index, axis), f"{pattern!r} matches no {axis}; {did_you_mean(pattern, known)}"

@@ -180,6 +180,9 @@ class TrainSpec(Model):
         return self
 
 
+DEFAULT_OPTIMIZER = Part(name="adam")
+
+
 class Tuning(Model):
     """How the settings of every pipeline are chosen, inside its training images; see `harness.tuning`."""
 
@@ -243,6 +246,13 @@ class Pipeline(Model):
         description="what `tuning` tries instead of the ranges that ship with a part: "
         "{estimator: {C: {low: 0.1, high: 100, log: true}, kernel: [rbf, poly]}}",
     )
+
+    @property
+    def chosen_optimizer(self) -> Part | None:
+        """What trains the network, of several optimizers the first; adam where none is named."""
+        if self.network is None:
+            return None
+        return self.optimizer[0] if self.optimizer else DEFAULT_OPTIMIZER
 
     @cached_property
     def plain(self) -> dict[str, Any]:

@@ -78,9 +78,7 @@ class Trial(Model):
     @property
     def optimizer(self) -> Part | None:
         """The network's optimizer; adam where the suite names none."""
-        if self.spec.network is None:
-            return None
-        return self.spec.optimizer[0] if self.spec.optimizer else Part(name="adam")
+        return self.spec.chosen_optimizer
 
     @property
     def train(self) -> TrainSpec:

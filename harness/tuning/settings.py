@@ -18,7 +18,8 @@ def parts_of(spec: Pipeline) -> dict[Searched, Part]:
     if spec.estimator is not None:
         return {"estimator": spec.estimator}
     assert spec.network is not None
-    return {"network": spec.network, "optimizer": spec.optimizer[0] if spec.optimizer else Part(name="adam")}
+    assert spec.chosen_optimizer is not None
+    return {"network": spec.network, "optimizer": spec.chosen_optimizer}
 
 
 def space_of_pipeline(spec: Pipeline) -> Space:

@@ -130,20 +130,7 @@ def draw(facts: Facts) -> Figure:
             values = [value for line in panel.by_epoch for value in line.y]
             for axis, lines in zip(row, (panel.by_epoch, panel.by_second), strict=True):
                 for line in lines:
-                    look = looks[line.label]
-                    every = max(1, len(line.x) // 8)
-                    axis.plot(
-                        line.x,
-                        line.y,
-                        color=look.colour,
-                        linestyle=look.dash,
-                        linewidth=1.4,
-                        marker=look.marker,
-                        markevery=every,
-                        markersize=4.5,
-                        markerfacecolor="white",
-                        markeredgewidth=1.1,
-                    )
+                    style.trace(axis, line, looks[line.label])
                 if panel.metric == "loss":
                     style.log_axis(axis, axis.yaxis, values, METRICS["loss"])
                 else:

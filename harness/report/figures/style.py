@@ -148,6 +148,23 @@ def plot(axes: Axes, line: Line, look: Look) -> None:
     )
 
 
+def trace(axes: Axes, line: Line, look: Look, drawstyle: str = "default") -> None:
+    """Draw a line of many points, such as epochs, with a marker at some of them; it has no intervals."""
+    axes.plot(
+        line.x,
+        line.y,
+        drawstyle=drawstyle,
+        color=look.colour,
+        linestyle=look.dash,
+        linewidth=1.4,
+        marker=look.marker,
+        markevery=max(1, len(line.x) // 8),
+        markersize=4.5,
+        markerfacecolor="white" if look.hollow else look.colour,
+        markeredgewidth=1.1,
+    )
+
+
 def legend_rows(lines: Lines) -> int:
     """How many rows `legend` takes for these lines."""
     return len(lines) + len({family for _, family in lines})

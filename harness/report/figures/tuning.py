@@ -88,20 +88,7 @@ def draw(facts: Facts) -> Figure:
             values = [value for line in panel.by_candidate for value in line.y]
             for axis, lines in zip(row, (panel.by_candidate, panel.by_second), strict=True):
                 for line in lines:
-                    look = looks[line.label]
-                    axis.step(
-                        line.x,
-                        line.y,
-                        where="post",
-                        color=look.colour,
-                        linestyle=look.dash,
-                        linewidth=1.4,
-                        marker=look.marker,
-                        markevery=max(1, len(line.x) // 6),
-                        markersize=4.5,
-                        markerfacecolor="white" if look.hollow else look.colour,
-                        markeredgewidth=1.1,
-                    )
+                    style.trace(axis, line, looks[line.label], "steps-post")
                 style.accuracy_axis(axis, values, [], SCORE)
                 axis.set_title(f"{panel.dataset}, {panel.n_train:,} images")
             row[0].set_xlabel("settings tried")
