@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jinja2
 import pandas as pd
 
-from harness.analysis.claims import Claim, Part
+from harness.analysis.verdicts import Claim, Part
 from harness.measure.environment import APART
 from harness.report import tables
 from harness.report.text import fixed, number, points
@@ -84,11 +84,11 @@ def effect(part: Part) -> str:
         return ""
     if part.unit == "points":
         value, low, high = (points(share) for share in part.effect)
-    elif part.unit == "slope":
+    elif part.unit in ("slope", "share"):
         value, low, high = (fixed(slope, 3) for slope in part.effect)
     else:
         value, low, high = (number(ratio) for ratio in part.effect)
-    unit = {"times": " times", "points": " percentage points", "slope": ""}[part.unit]
+    unit = {"times": " times", "points": " percentage points", "slope": "", "share": ""}[part.unit]
     return f"{value}{unit}" + (f" (95% {low} to {high})" if part.effect.known else " (no interval)")
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.claims import Claim
 from harness.analysis.families import Comparison
 from harness.analysis.frames import complete, ok
 from harness.analysis.intervals import t_interval
 from harness.analysis.timing import CELL, one_per_seed, undisturbed
+from harness.analysis.verdicts import Claim
 from harness.report.text import MINUS, fixed, number
 
 MIB = 2**20

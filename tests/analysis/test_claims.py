@@ -7,8 +7,10 @@ import math
 import pandas as pd
 import pytest
 
-from harness.analysis.claims import Claim, Verdict, above, at_least, claims, together
+from harness.analysis.claims import claims
 from harness.analysis.intervals import Interval
+from harness.analysis.rules import Verdict, above, at_least, together
+from harness.analysis.verdicts import Claim
 from tests import synthetic
 from tests.synthetic import LIKE_MNIST, Planted, linear, power
 

@@ -197,11 +197,11 @@ def test_number(value: float, text: str) -> None:
 
 
 def test_effects_are_in_the_units_people_read() -> None:
-    from harness.analysis.claims import Part
     from harness.analysis.intervals import Interval
+    from harness.analysis.verdicts import Part
 
     def shown(unit: Any, *interval: float) -> str:
-        return effect(Part("", "mixed", Interval(*interval), unit, "", ""))
+        return effect(Part("time", "", "", "mixed", Interval(*interval), unit, 1, "", ""))
 
     assert shown("times", 10.98, 10.78, 11.2) == "11.0 times (95% 10.8 to 11.2)"
     assert shown("points", 0.153, 0.148, 0.158) == "+15.30 percentage points (95% +14.80 to +15.80)"
