@@ -99,6 +99,15 @@ class RetryStatus(StrEnum):
     diverged = "diverged"
 
 
+class TableName(StrEnum):
+    """The tables of a run."""
+
+    trials = "trials"
+    epochs = "epochs"
+    tuning = "tuning"
+    explanations = "explanations"
+
+
 class TableFormat(StrEnum):
     """What `harness results` prints."""
 
@@ -431,9 +440,10 @@ def results(
     format_: Annotated[
         TableFormat, typer.Option("--format", "-f", help="table and latex summarise; the others give every row.")
     ] = TableFormat.table,
-    epochs: Annotated[
-        bool, typer.Option("--epochs", help="The epochs table instead of the trials (csv, json, parquet).")
-    ] = False,
+    table: Annotated[
+        TableName, typer.Option("--table", "-t", help="Which table: per trial, epoch, tried setting or explanation.")
+    ] = TableName.trials,
+    epochs: Annotated[bool, typer.Option("--epochs", help="The same as --table epochs.")] = False,
     failures: Annotated[
         bool, typer.Option("--failures", help="Only trials that did not end well, with message and log.")
     ] = False,
@@ -447,8 +457,12 @@ def results(
     loaded = load_results(run)
     if failures:
         frame = tables.failures(loaded.trials)
-    elif epochs:
+    elif epochs or table is TableName.epochs:
         frame = loaded.epochs
+    elif table is TableName.tuning:
+        frame = loaded.tuning
+    elif table is TableName.explanations:
+        frame = loaded.explanations
     elif format_ in (TableFormat.table, TableFormat.latex):
         frame = tables.summary(loaded.trials)
     else:
@@ -671,6 +685,29 @@ def conform(
             failed |= outcome.problem is not None
     if failed:
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def surfaces(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to write.")] = Path("surfaces"),
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of each optimizer.")] = 150,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            metavar="RATE",
+            help="Try only this one besides Keras's and the source's. [default: half powers of ten from 0.001 to 10]",
+        ),
+    ] = None,
+) -> None:
+    """Show the ways of the lecture's nine optimizers, Keras's own, on four surfaces of two dimensions.
+
+    A saddle, a ravine, a plateau and local minima. Writes surfaces.png, .svg, an animation surfaces.gif,
+    trajectories.csv, and surfaces.md, which says the learning rates. About half a minute.
+    """
+    from harness.surfaces.show import write
+
+    print(write(output, steps, learning_rate))
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,18 @@ from pandas.api.types import pandas_dtype
 
 from harness.errors import MisuseError, RunFolderError
 from harness.files import write_atomic
+from harness.hits import sound
 from harness.run import journal
-from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, REAL, TEXT, TRIAL_COLUMNS, TUNING_COLUMNS
+from harness.run.columns import (
+    EPOCH_COLUMNS,
+    EPOCH_IDENTITY,
+    EXPLANATION_COLUMNS,
+    OWN_PHASES,
+    REAL,
+    TEXT,
+    TRIAL_COLUMNS,
+    TUNING_COLUMNS,
+)
 from harness.run.datasets import recall
 from harness.run.folder import RunFolder
 from harness.run.runner import plan_trials
@@ -48,6 +58,8 @@ class Results:
         The machine and the software.
     name
         The suite's name.
+    explanations
+        One row per trial and thing that explaining it measured.
     """
 
     trials: pd.DataFrame
@@ -55,6 +67,7 @@ class Results:
     tuning: pd.DataFrame
     environment: dict[str, Any]
     name: str
+    explanations: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def load_results(path: str | Path) -> Results:
@@ -75,45 +88,63 @@ def load_results(path: str | Path) -> Results:
     """
     folder = RunFolder(Path(path))
     if folder.journal.exists():
-        trials, epochs, tuning = _from_journal(folder)
+        frames = _from_journal(folder)
     elif folder.trials.exists() and folder.epochs.exists():
-        trials, epochs, tuning = (_read(file, columns) for file, columns in tables(folder))
+        frames = tuple(_read(file, columns) for file, columns in tables(folder))
+        trials = frames[0]
         for name in REQUIRED:
             if trials[name].isna().any() or (name == "n_train" and trials[name].lt(1).any()):
                 raise RunFolderError(f"{folder.trials}: not a table of a run: {name} is not known in every row")
         if trials["trial_id"].duplicated().any():
             raise RunFolderError(f"{folder.trials}: not a table of a run: it has two rows of one trial")
+        packed = trials.loc[trials["correct"].notna(), ["trial_id", "correct", "n_test"]]
+        for trial_id, text, n_test in packed.itertuples(index=False):
+            if not sound(text, None if pd.isna(n_test) else int(n_test)):
+                raise RunFolderError(f"{folder.trials}: not a table of a run: correct of trial {trial_id} is damaged")
     else:
         raise RunFolderError(
             f"{path}: not a run folder: it holds neither journal.jsonl nor trials.parquet and epochs.parquet"
         )
+    trials, epochs, tuning, explanations = frames
     name = str(trials["suite"].iloc[0]) if len(trials) else folder.path.name
-    return Results(trials, epochs, tuning, read_environment(folder.environment), name)
+    return Results(trials, epochs, tuning, read_environment(folder.environment), name, explanations)
 
 
 def save_tables(results: Results, folder: RunFolder) -> None:
-    """Write `trials.parquet` and `epochs.parquet` into a run folder, and `tuning.parquet` where anything was tuned."""
-    frames = (results.trials, results.epochs, results.tuning)
-    for frame, (file, _) in zip(frames, tables(folder), strict=True):
-        if frame is results.tuning and frame.empty:
+    """Write `trials.parquet` and `epochs.parquet` into a run folder.
+
+    And `tuning.parquet` where anything was tuned, `explanations.parquet` where anything was explained.
+    """
+    frames = (results.trials, results.epochs, results.tuning, results.explanations)
+    for frame, (file, columns) in zip(frames, tables(folder), strict=True):
+        if columns in MAY_LACK and frame.empty:
             continue
         write_atomic(file, lambda beside, frame=frame: frame.to_parquet(beside, index=False))  # type: ignore[misc]
 
 
+# Of a run that tuned or explained nothing there is no such file.
+MAY_LACK = (TUNING_COLUMNS, EXPLANATION_COLUMNS)
+
+
 def tables(folder: RunFolder) -> tuple[tuple[Path, dict[str, str]], ...]:
-    """The files of the three tables and their columns."""
-    return (folder.trials, TRIAL_COLUMNS), (folder.epochs, EPOCH_COLUMNS), (folder.tuning, TUNING_COLUMNS)
+    """The files of the four tables and their columns."""
+    return (
+        (folder.trials, TRIAL_COLUMNS),
+        (folder.epochs, EPOCH_COLUMNS),
+        (folder.tuning, TUNING_COLUMNS),
+        (folder.explanations, EXPLANATION_COLUMNS),
+    )
 
 
 def _read(file: Path, columns: dict[str, str]) -> pd.DataFrame:
-    """A table from its file; where nothing was tuned there is none of that, and the table is empty."""
-    if columns is TUNING_COLUMNS and not file.exists():
+    """A table from its file; one of `MAY_LACK` that is not there is empty."""
+    if columns in MAY_LACK and not file.exists():
         return _typed(pd.DataFrame(), columns)
     return _as_frame(read_table(file, columns), columns)
 
 
-def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """The three tables, column by column: no more than a chunk of rows is in memory as Python objects."""
+def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, ...]:
+    """The four tables, column by column: no more than a chunk of rows is in memory as Python objects."""
     suite = load_suite(str(folder.suite), check=False).suite
     planned, _ = plan_trials(suite, None, recall(folder.datasets))
     places = {trial.id: place for place, trial in enumerate(planned)}
@@ -123,7 +154,7 @@ def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.Dat
     for trial in planned:
         names.add(trial.identity())
     rows = Columns({name: kind for name, kind in TRIAL_COLUMNS.items() if name not in identity})
-    histories = [Lines(EPOCH_COLUMNS), Lines(TUNING_COLUMNS)]
+    histories = [Lines(EPOCH_COLUMNS), Lines(TUNING_COLUMNS), Lines(EXPLANATION_COLUMNS)]
     # Of several rows of a trial the last counts.
     row_of = np.full(len(planned), -1, np.int64)
     for entry, _ in journal.stream(folder.journal):
@@ -131,7 +162,7 @@ def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.Dat
         if place is None:
             continue
         row_of[place] = rows.length
-        for lines, cells in zip(histories, (entry.epochs, entry.tuning), strict=True):
+        for lines, cells in zip(histories, entry[1:], strict=True):
             lines.add(cells, rows.length)
         rows.add(entry.row)
     owner = np.full(rows.length, -1, np.int64)
@@ -142,10 +173,9 @@ def _from_journal(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.Dat
     frame["suite"] = suite.suite
     frame.loc[waiting, ["status", "message"]] = ["interrupted", "not run yet; run the same command again to resume"]
     frame["train_s"] = frame["fit_s"] + frame["features_s"].fillna(0.0)
-    frame["peak_bytes"] = frame[[f"{phase}_peak_bytes" for phase in PHASES]].max(axis=1)
+    frame["peak_bytes"] = frame[[f"{phase}_peak_bytes" for phase in OWN_PHASES]].max(axis=1)
     frame[["timing_valid", "timing_note"]] = judge(frame)
-    epochs, tuning = (lines.take(owner, names) for lines in histories)
-    return _typed(frame, TRIAL_COLUMNS), epochs, tuning
+    return _typed(frame, TRIAL_COLUMNS), *(lines.take(owner, names) for lines in histories)
 
 
 class Columns:

@@ -74,6 +74,24 @@ def _row(
     }  # fmt: skip
 
 
+def grown(
+    name: str,
+    family: str,
+    error: Callable[[float], float],
+    *,
+    parameters: Mapping[float, float],
+    parameter: str = "width",
+    **rows: Any,
+) -> pd.DataFrame:
+    """A series of one pipeline, whose error depends on its parameters; `rows` as of `trials`."""
+    frames = []
+    for value, count in parameters.items():
+        planted = Planted(family, lambda n, count=count: error(count))  # type: ignore[misc]
+        frame = trials({f"{name}/{parameter}={value:g}": planted}, **rows)
+        frames.append(frame.assign(n_parameters=count, series=f"{name}/{parameter}", series_value=value))
+    return pd.concat(frames, ignore_index=True)
+
+
 def fail(frame: pd.DataFrame, rows: pd.Series, status: str, message: str, phase: str = "fit") -> pd.DataFrame:
     """The same frame with these rows ended otherwise, nothing measured in them."""
     frame = frame.copy()

@@ -118,6 +118,8 @@ def test_results_in_every_format(smoke: Path) -> None:
     assert len(json.loads(ask("--format", "json"))) == 4
     assert len(pd.read_parquet(io.BytesIO(ask("--format", "parquet")))) == 4
     assert len(pd.read_csv(io.BytesIO(ask("--format", "csv", "--epochs")))) == 2
+    assert len(pd.read_csv(io.BytesIO(ask("--format", "csv", "--table", "epochs")))) == 2
+    assert ask("--format", "csv", "--table", "explanations").startswith(b"trial_id,")
     assert ask("--failures", "--format", "csv").decode().count("\n") == 1
     harness("results", str(smoke), "--format", "csv", "--output", str(smoke / "x" / "out.csv"), cwd=smoke)
     assert len(pd.read_csv(smoke / "x" / "out.csv")) == 4

@@ -5,13 +5,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from harness import load_results
 from harness.errors import MisuseError, RunFolderError
+from harness.hits import pack
 from harness.results import export, save_tables
-from harness.run.columns import EPOCH_COLUMNS, TRIAL_COLUMNS
+from harness.run.columns import EPOCH_COLUMNS, EXPLANATION_COLUMNS, TRIAL_COLUMNS
 from harness.run.executor import InProcessExecutor
 from harness.run.folder import RunFolder
 from harness.run.journal import encode, read
@@ -91,6 +93,49 @@ def test_tables_without_a_journal_are_the_same(folder: RunFolder, tmp_path: Path
     pd.testing.assert_frame_equal(kept.trials, whole.trials)
     pd.testing.assert_frame_equal(kept.epochs, whole.epochs)
     assert kept.environment == whole.environment
+
+
+def test_explanations_belong_to_their_trials_and_have_a_file_only_where_there_are_any(
+    folder: RunFolder, tmp_path: Path
+) -> None:
+    assert not folder.explanations.exists()
+    assert load_results(folder.path).explanations.empty
+    run = RunFolder(tmp_path / "run")
+    shutil.copytree(folder.path, run.path)
+    entries = read(folder.journal).entries
+    explained = next(n for n, entry in enumerate(entries) if entry.row["pipeline"] == "nb" and "accuracy" in entry.row)
+    line = {
+        "measure": "property_r2",
+        "item": "pixel_0_1",
+        "property": "area",
+        "x": None,
+        "value": 0.25,
+        "content": None,
+    }
+    entries[explained] = entries[explained]._replace(explanations=[line, line | {"item": "pixel_0_2"}])
+    entries[explained].row.update(explain_s=3.0, explain_peak_bytes=2**40)
+    run.journal.write_bytes(b"".join(map(encode, entries)))
+    results = load_results(run.path)
+    assert list(results.explanations) == list(EXPLANATION_COLUMNS)
+    assert results.explanations["trial_id"].tolist() == [entries[explained].row["trial_id"]] * 2
+    assert results.explanations["item"].tolist() == ["pixel_0_1", "pixel_0_2"]
+    assert results.trials["peak_bytes"].max() < 2**40, "explaining is not the pipeline's own work"
+    save_tables(results, run)
+    run.journal.unlink()
+    pd.testing.assert_frame_equal(load_results(run.path).explanations, results.explanations)
+
+
+def test_tables_from_before_a_column_have_it_empty_and_damaged_hits_are_told(folder: RunFolder, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    table, epochs = pd.read_parquet(folder.trials), pd.read_parquet(folder.epochs)
+    epochs.to_parquet(run.epochs)
+    new = ["correct", "scheme", "feature_origin", "series_value", "n_choices", "explain_s", "explained_r2"]
+    table.drop(columns=new).to_parquet(run.trials)
+    assert load_results(run.path).trials[new].isna().all(axis=None)
+    table.loc[table["accuracy"].notna(), "correct"] = pack(np.ones(9, bool))
+    table.to_parquet(run.trials)
+    with pytest.raises(RunFolderError, match=r"correct of trial .* is damaged"):
+        load_results(run.path)
 
 
 @pytest.mark.parametrize(

@@ -80,16 +80,6 @@ def power_law(n: ArrayLike, y: ArrayLike) -> PowerLaw | None:
     return PowerLaw(Interval(slope, slope - half, slope + half), math.exp(float(fit.intercept)), len(logs))
 
 
-def exponents(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The power law of a metric for every line that has three sizes: `exponent`, `low`, `high`, `constant`, `sizes`."""
-    rows = []
-    for key, group in one_per_seed(ok(trials)).groupby(LINE, sort=True):
-        law = power_law(group["n_train"], group[metric])
-        if law is not None:
-            rows.append((*key, metric, *law.exponent, law.constant, law.sizes))
-    return pd.DataFrame(rows, columns=[*LINE, "metric", "exponent", "low", "high", "constant", "sizes"])
-
-
 def pareto_front(cost: ArrayLike, gain: ArrayLike) -> NDArray[np.bool_]:
     """Which points no other point beats: none is at most as costly and at least as good, and better in one of them.
 

@@ -10,7 +10,8 @@ IDENTITY = ("trial_id", "dataset", "pipeline", "family", "n_train", "seed", "dev
 TEXT = (
     "trial_id", "suite", "dataset", "pipeline", "family", "features", "model", "optimizer", "device", "backend",
     "accelerator", "precision", "status", "phase", "message", "log", "memory_method", "memory_limit_method",
-    "energy_source", "machine", "timing_note", "tuning", "tuned_params",
+    "energy_source", "machine", "timing_note", "tuning", "tuned_params", "scheme", "architecture", "classifier",
+    "feature_origin", "series", "removed", "ablation", "correct",
 )  # fmt: skip
 # What other processes on the machine, or another machine, would change.
 TIMES = (
@@ -24,10 +25,14 @@ MEMORY = (
 NUMBERS = (
     "learning_rate", "accuracy", "accuracy_half_a", "accuracy_half_b", "balanced_accuracy", "f1_macro", "log_loss",
     "n_test", *TIMES, *MEMORY, "latency_calls", "n_parameters", "load_1m", "calibration_s", "busy_others", "gpu_others",
-    "tuning_candidates", "tuning_score",
+    "tuning_candidates", "tuning_score", "series_value", "n_choices", "n_support", "n_features", "threads",
+    "epochs", "explained_r2", "explained_r2_shuffled", "disentanglement", "completeness", "informativeness",
+    "surrogate_fidelity", "deletion_area", "insertion_area", "features_needed",
 )  # fmt: skip
 TUNING_TEXT = ("trial_id", "dataset", "pipeline", "params", "message")
 TUNING_NUMBERS = ("n_train", "seed", "candidate", "score", "best", "seconds", "cpu_seconds")
+EXPLANATION_TEXT = ("trial_id", "dataset", "pipeline", "model", "measure", "item", "property", "content")
+EXPLANATION_NUMBERS = ("n_train", "seed", "repeat", "x", "value")
 EPOCH_TEXT = ("trial_id", "dataset", "pipeline", "model", "optimizer")
 EPOCH_NUMBERS = ("n_train", "seed", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 FAMILIES = ("traditional", "hybrid", "deep")
@@ -37,8 +42,9 @@ def complete(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials with every column that the analysis reads, and a `label` that tells lines of a figure apart.
 
     Text that was not recorded becomes `""`, a number that was not measured becomes NaN; `timing_valid` is empty where
-    it was not checked, `repeat` 0 where nothing was repeated. The label is the pipeline's name; where one pipeline
-    completed on several devices or backends, they are added to it.
+    it was not checked, `repeat` 0 where nothing was repeated, `contends` true where nothing says
+    otherwise. The label is the pipeline's name; where one pipeline completed on several devices or backends, they are
+    added to it.
 
     Raises
     ------
@@ -57,6 +63,7 @@ def complete(trials: pd.DataFrame) -> pd.DataFrame:
         frame[column] = pd.to_numeric(values).astype("int64")
     frame["repeat"] = pd.to_numeric(_column(trials, "repeat")).fillna(0).astype("int64")
     frame["timing_valid"] = _flag(_column(trials, "timing_valid"))
+    frame["contends"] = _flag(_column(trials, "contends")).fillna(True).astype(bool)
     frame["label"] = frame["pipeline"]
     for column in ("device", "backend"):
         ran = ok(frame).groupby("pipeline")[column].nunique()
@@ -73,6 +80,11 @@ def complete_epochs(epochs: pd.DataFrame) -> pd.DataFrame:
 def complete_tuning(tuning: pd.DataFrame) -> pd.DataFrame:
     """The tried settings with every column that the analysis reads; what was not measured is `""` or NaN."""
     return _typed(tuning, TUNING_TEXT, TUNING_NUMBERS)
+
+
+def complete_explanations(explanations: pd.DataFrame) -> pd.DataFrame:
+    """The lines of explanations with every column that the analysis reads; what was not measured is `""` or NaN."""
+    return _typed(explanations, EXPLANATION_TEXT, EXPLANATION_NUMBERS)
 
 
 def ok(trials: pd.DataFrame) -> pd.DataFrame:

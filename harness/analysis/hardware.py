@@ -1,20 +1,33 @@
-"""What a family costs: CPU seconds to a target accuracy, peak memory there, and what a GPU changes."""
+"""What a family costs on the CPU to a common accuracy, in seconds, bytes and joules; what a GPU changes; peaks."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from harness.analysis.cheapest import (
+    Draws,
+    Ways,
+    as_is,
+    cheapest,
+    common_target,
+    drawn,
+    means,
+    paid,
+    picked,
+    ways,
+    wider,
+)
 from harness.analysis.families import HALVES, contenders
 from harness.analysis.frames import ok
-from harness.analysis.intervals import Floats, Interval, in_order, mean_known, percentile, resamples, t_interval
+from harness.analysis.intervals import Floats, Interval, t_interval
 from harness.analysis.timing import comparable, one_per_seed, undisturbed
 
-DRAWS = 2000
+FAMILIES = ("traditional", "deep")
+MIB = 2**20
 
 
 class Way(NamedTuple):
@@ -50,15 +63,10 @@ class Costs(NamedTuple):
     trial_ids: tuple[str, ...]
     caveats: tuple[str, ...] = ()
 
-
-class _Table(NamedTuple):
-    """One family on one dataset: a row for each (pipeline and backend, size), a column for each seed."""
-
-    names: tuple[tuple[str, int], ...]
-    n_test: float
-    accuracy: tuple[Floats, Floats]
-    train_s: Floats
-    peak_bytes: Floats
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that the means are over."""
+        return tuple(dict.fromkeys(entry.dataset for entry in self.reached))
 
 
 def cost_to_target(trials: pd.DataFrame) -> Costs | None:
@@ -71,16 +79,61 @@ def cost_to_target(trials: pd.DataFrame) -> Costs | None:
     tuned pipeline spent on its search is part of its seconds. (The one-standard-error rule of Breiman et al. 1984,
     Classification and Regression Trees, section 3.4.3: where a curve is flat, chance decides which of its sizes is
     highest, and the family that levels off would pay for the larger ones.) Target and pairs are chosen on one half of
-    the test images and then on the other, and the two ratios averaged geometrically. The interval is a percentile
-    bootstrap over seeds that makes every choice anew. Seconds and bytes are those of one machine, the one with the most
-    trials of each dataset, and seconds those of undisturbed trials as far as there are any (`timing.comparable`).
+    the test images and then on the other, and the two ratios averaged geometrically. The interval comes from a
+    bootstrap over seeds that makes every choice anew (`cheapest.wider`). Seconds and bytes are those of one machine,
+    the one with the most trials of each dataset, and seconds those of undisturbed trials as far as there are any
+    (`timing.comparable`).
 
     Returns
     -------
     Costs or None
         None where no dataset has ok CPU trials of both families. The interval's ends are NaN with one seed.
     """
-    cpu = trials[(trials["device"] == "cpu") & trials["family"].isin(("traditional", "deep"))]
+    found = _to_target(trials, "train_s", ("train_s", "peak_bytes"))
+    if found is None:
+        return None
+    seconds, memory = found.ratios
+    return Costs(seconds, memory, found.seeds, found.reached, found.trial_ids, found.caveats)
+
+
+class Energy(NamedTuple):
+    """Joules above idle on the CPU to a common target accuracy, deep over traditional, geometric mean over datasets."""
+
+    ratio: Interval
+    seeds: int
+    datasets: tuple[str, ...]
+    sources: tuple[str, ...]
+    trial_ids: tuple[str, ...]
+
+
+def energy_to_target(trials: pd.DataFrame) -> Energy | None:
+    """Like `cost_to_target`, but the way with the fewest joules counts: tuning, features and fit, from counters only.
+
+    Returns
+    -------
+    Energy or None
+        None where no dataset has trials of both families whose energy a counter told.
+    """
+    found = _to_target(trials, "energy_j", ("energy_j",))
+    if found is None:
+        return None
+    named = trials.loc[trials["trial_id"].isin(found.trial_ids), "energy_source"]
+    sources = tuple(sorted(set(named) - {""}))
+    datasets = tuple(dict.fromkeys(entry.dataset for entry in found.reached))
+    return Energy(found.ratios[0], found.seeds, datasets, sources, found.trial_ids)
+
+
+class _Compared(NamedTuple):
+    ratios: tuple[Interval, ...]
+    seeds: int
+    reached: tuple[Reached, ...]
+    trial_ids: tuple[str, ...]
+    caveats: tuple[str, ...]
+
+
+def _to_target(trials: pd.DataFrame, by: str, columns: tuple[str, ...]) -> _Compared | None:
+    """Ratios of these columns at the ways that cost the least of `by`."""
+    cpu = trials[(trials["device"] == "cpu") & trials["family"].isin(FAMILIES)]
     values: list[Floats] = []
     draws: list[Floats] = []
     reached: list[Reached] = []
@@ -89,84 +142,56 @@ def cost_to_target(trials: pd.DataFrame) -> Costs | None:
     caveats: list[str] = []
     for dataset, of_dataset in cpu.groupby("dataset", sort=True):
         times = comparable(of_dataset)
-        group = contenders(times.rows)
-        group = group.assign(train_s=group["train_s"] + group["tune_s"].fillna(0.0))
-        group = group[~(group["train_s"] <= 0) & (group["n_test"] > 0)]
-        timed = group["train_s"].notna().groupby([group["label"], group["n_train"]]).transform("any")
-        group = group[timed]
-        if group["family"].nunique() < 2:
+        group = paid(contenders(times.rows))
+        group = group[~(group[by] <= 0) & (group["n_test"] > 0)]
+        group = group[group[by].notna().groupby([group["label"], group["n_train"]]).transform("any")]
+        if group["family"].nunique() < len(FAMILIES):
             continue
         seeds = sorted(set(group["seed"]))
-        ways = [_table(group, family, seeds) for family in ("traditional", "deep")]
-        values.append(_ratios(ways, in_order(len(seeds)))[:, 0])
-        draws.append(_ratios(ways, resamples(len(seeds), DRAWS, seed=len(draws))))
-        reached += [_reached(str(dataset), ways, half) for half in (0, 1)]
+        needed = (*HALVES, "train_s", "peak_bytes", by)
+        both = [ways(group[group["family"] == family], seeds, needed) for family in FAMILIES]
+        values.append(_ratios(both, by, columns, as_is(len(seeds)))[:, 0])
+        draws.append(_ratios(both, by, columns, drawn(len(seeds), len(draws))))
+        reached += [_reached(str(dataset), both, by, half) for half in (0, 1)]
         used += list(group["trial_id"])
         caveats += [f"{dataset}: {caveat}" for caveat in times.caveats]
         seeds_of.append(len(seeds))
     if not values:
         return None
-    value, drawn = np.mean(values, axis=0), np.mean(draws, axis=0)
-    if min(seeds_of) < 2:
-        drawn = np.full_like(drawn, math.nan)
-    intervals = [percentile(float(value[i]), drawn[i]).map(np.exp) for i in (0, 1)]
-    return Costs(intervals[0], intervals[1], min(seeds_of), tuple(reached), tuple(used), tuple(caveats))
+    least = min(seeds_of)
+    intervals = [
+        wider(float(value), drawn_, least).map(np.exp)
+        for value, drawn_ in zip(np.mean(values, axis=0), np.mean(draws, axis=0), strict=True)
+    ]
+    return _Compared(tuple(intervals), least, tuple(reached), tuple(used), tuple(caveats))
 
 
-def _table(rows: pd.DataFrame, family: str, seeds: list[int]) -> _Table:
-    of_family = rows[rows["family"] == family]
-    pairs = of_family.groupby(["label", "n_train"]).size().index
-
-    def table(column: str) -> Floats:
-        wide = of_family.pivot_table(index=["label", "n_train"], columns="seed", values=column, dropna=False)
-        return wide.reindex(index=pairs, columns=seeds).to_numpy(dtype=float)
-
-    names = tuple((str(label), int(n_train)) for label, n_train in pairs)
-    return _Table(
-        names,
-        float(of_family["n_test"].median()),
-        (table(HALVES[0]), table(HALVES[1])),
-        table("train_s"),
-        table("peak_bytes"),
-    )
-
-
-def _choose(ways: list[_Table], half: int, positions: NDArray[np.intp]) -> tuple[Floats, list[NDArray[np.intp]]]:
-    """Target accuracy and chosen row of each way, for each set of seeds; positions has shape (draws, seeds)."""
-    accuracy = [np.nan_to_num(mean_known(way.accuracy[half][:, positions], axis=2), nan=-1.0) for way in ways]
-    target: Floats = np.clip(np.min([of_way.max(axis=0) for of_way in accuracy], axis=0), 0, 1)
-    short = np.sqrt(target * (1 - target) / (min(way.n_test for way in ways) / 2))
-    chosen = []
-    for way, of_way in zip(ways, accuracy, strict=True):
-        seconds = np.nan_to_num(mean_known(way.train_s[:, positions], axis=2), nan=math.inf)
-        costs = np.where(of_way >= target - short, seconds, math.inf)
-        # A draw can hold only seeds whose times were left out; its most accurate pair then gives NaN, not a wrong time.
-        untimed = np.isinf(costs.min(axis=0))
-        chosen.append(np.where(untimed, of_way.argmax(axis=0), costs.argmin(axis=0)).astype(np.intp))
-    return target, chosen
-
-
-def _ratios(ways: list[_Table], positions: NDArray[np.intp]) -> Floats:
-    """Log ratios deep / traditional of seconds and bytes, averaged over the halves; shape (2, draws)."""
-    total = np.zeros((2, len(positions)))
+def _ratios(both: Sequence[Ways], by: str, columns: tuple[str, ...], draws: Draws) -> Floats:
+    """Log ratios deep / traditional of each column, averaged over the halves; shape (columns, draws)."""
+    total = np.zeros((len(columns), draws.weights.shape[1]))
+    costs = [means(way.measured[by], draws) for way in both]
+    tables = [[means(way.measured[column], draws) for way in both] for column in columns]
     for half in (0, 1):
-        _, chosen = _choose(ways, half, positions)
-        for row, column in enumerate(("train_s", "peak_bytes")):
-            traditional, deep = (
-                mean_known(getattr(way, column)[pick[:, None], positions], axis=1)
-                for way, pick in zip(ways, chosen, strict=True)
-            )
+        target, error = common_target(both, half, draws)
+        picks = [
+            cheapest(means(way.measured[HALVES[half]], draws), target - error, cost)[0]
+            for way, cost in zip(both, costs, strict=True)
+        ]
+        for row, pair in enumerate(tables):
+            traditional, deep = (picked(table, pick) for table, pick in zip(pair, picks, strict=True))
             total[row] += (np.log(deep) - np.log(traditional)) / 2
-    return total
+    return total[:, draws.inverse]
 
 
-def _reached(dataset: str, ways: list[_Table], half: int) -> Reached:
-    target, chosen = _choose(ways, half, in_order(ways[0].train_s.shape[1]))
+def _reached(dataset: str, both: Sequence[Ways], by: str, half: int) -> Reached:
+    once = as_is(both[0].measured[by].shape[1])
+    target, error = common_target(both, half, once)
     found = []
-    for way, pick in zip(ways, chosen, strict=True):
-        row = int(pick[0])
-        means = [mean_known(table[row], axis=0) for table in (way.train_s, way.peak_bytes, way.accuracy[1 - half])]
-        found.append(Way(*way.names[row], *(float(mean) for mean in means)))
+    for way in both:
+        accuracy = means(way.measured[HALVES[half]], once)
+        row = int(cheapest(accuracy, target - error, means(way.measured[by], once))[0][0])
+        shown = [float(means(way.measured[name], once)[row, 0]) for name in ("train_s", "peak_bytes", HALVES[1 - half])]
+        found.append(Way(*way.names[row], *shown))
     return Reached(dataset, "ab"[half], float(target[0]), found[0], found[1])
 
 
@@ -185,16 +210,117 @@ def gpu_speed_up(trials: pd.DataFrame, family: str) -> SpeedUp | None:
     Both trials of a pair ran on the same machine, and disturbed ones are left out where others of their kind are not.
     None where no trial of the family ended well on both devices of one machine.
     """
-    rows = ok(undisturbed(trials[trials["family"] == family])[0])
-    rows = one_per_seed(rows, by_machine=True).dropna(subset=["train_s"])
-    key = ["dataset", "pipeline", "backend", "n_train", "seed", "machine"]
-    both = rows[rows["device"] == "cpu"].merge(rows[rows["device"] == "gpu"], on=key, suffixes=("_cpu", "_gpu"))
+    both = _on_both(trials[trials["family"] == family])
     if both.empty:
         return None
+    train, predict = (_factor(both[f"{column}_log"], both["seed"]) for column in ("train_s", "predict_s"))
+    return SpeedUp(family, train, predict, _ids(both))
 
-    def interval(column: str) -> Interval:
-        logs = (both[f"{column}_cpu"] / both[f"{column}_gpu"]).apply(np.log)
-        return t_interval(logs.groupby(both["seed"]).mean().to_numpy(dtype=float)).map(np.exp)
 
-    ids = tuple(both["trial_id_cpu"]) + tuple(both["trial_id_gpu"])
-    return SpeedUp(family, interval("train_s"), interval("predict_s"), ids)
+class Gain(NamedTuple):
+    """CPU / GPU seconds of training, deep over traditional, and the sizes of each dataset that both families have."""
+
+    ratio: Interval
+    sizes: tuple[tuple[str, int], ...]
+    trial_ids: tuple[str, ...]
+
+
+def gpu_gain(trials: pd.DataFrame) -> Gain | None:
+    """How much more the GPU speeds up deep training than traditional training.
+
+    The mean log ratio of each family at each dataset, size, seed and machine; deep minus traditional where both are;
+    mean over these for each seed, and a t interval over the seeds.
+
+    Returns
+    -------
+    Gain or None
+        None where no size has trials of both families, with the same seed, that ended well on both devices.
+    """
+    both = _on_both(trials[trials["family"].isin(FAMILIES)])
+    where = ["dataset", "n_train", "machine", "seed"]
+    wide = both.pivot_table(index=where, columns="family", values="train_s_log", aggfunc="mean")
+    if not set(FAMILIES) <= set(wide.columns):
+        return None
+    more = (wide["deep"] - wide["traditional"]).dropna()
+    if more.empty:
+        return None
+    cells = more.index.to_frame(index=False)
+    sizes = tuple(sorted({(str(dataset), int(size)) for dataset, size in cells[["dataset", "n_train"]].to_numpy()}))
+    used = both[both.set_index(where).index.isin(more.index)]
+    return Gain(_factor(more, cells["seed"]), sizes, _ids(used))
+
+
+def gpu_ratios(trials: pd.DataFrame) -> pd.DataFrame:
+    """CPU seconds over GPU seconds of fit and prediction for each family at every size.
+
+    Returns
+    -------
+    DataFrame
+        Geometric means over the pipelines that ended well on both devices of one machine: `dataset`, `family`,
+        `n_train`, `machine`, `pipelines`, `seeds`, `fit`, `fit_low`, `fit_high`, `predict`, `predict_low`,
+        `predict_high` (95% t intervals over seeds on the logarithms, NaN with one seed). Empty where nothing ran on
+        both devices: then the ratio is not measured, not 1.
+    """
+    rows = []
+    both = _on_both(trials)
+    for key, group in both.groupby(["dataset", "family", "n_train", "machine"], sort=True):
+        fit, predict = (_factor(group[f"{column}_log"], group["seed"]) for column in ("fit_s", "predict_s"))
+        rows.append((*key, group["pipeline"].nunique(), group["seed"].nunique(), *fit, *predict))
+    ends = [f"{phase}{end}" for phase in ("fit", "predict") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["dataset", "family", "n_train", "machine", "pipelines", "seeds", *ends])
+
+
+def _on_both(trials: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of trials that differ in the device only, with the logarithms of their CPU / GPU seconds."""
+    rows = one_per_seed(ok(undisturbed(trials)[0]), by_machine=True).dropna(subset=["train_s"])
+    key = ["dataset", "family", "pipeline", "backend", "n_train", "seed", "machine"]
+    timed = ["train_s", "fit_s", "predict_s"]
+    rows = rows[[*key, "device", "trial_id", *timed]]
+    both = rows[rows["device"] == "cpu"].merge(rows[rows["device"] == "gpu"], on=key, suffixes=("_cpu", "_gpu"))
+    for column in timed:
+        ratio = both[f"{column}_cpu"] / both[f"{column}_gpu"]
+        both[f"{column}_log"] = np.log(ratio.where((ratio > 0) & np.isfinite(ratio)))
+    return both
+
+
+def _factor(logs: pd.Series, seeds: pd.Series) -> Interval:
+    """Geometric mean with its t interval over the seeds' own means."""
+    return t_interval(logs.groupby(seeds.to_numpy()).mean().to_numpy(dtype=float)).map(np.exp)
+
+
+def _ids(both: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(both["trial_id_cpu"]) + tuple(both["trial_id_gpu"])
+
+
+def peaks(trials: pd.DataFrame) -> pd.DataFrame:
+    """Peak memory of each family at every size and device: the least, the median and the most of its pipelines.
+
+    Returns
+    -------
+    DataFrame
+        `dataset`, `family`, `device`, `n_train`, `pipelines` (those with a peak), `least_mib`, `median_mib`,
+        `most_mib`, `most` (the pipeline that takes the most), `gpu_least_mib`, `gpu_most_mib` (the backend's
+        allocator), and `out_of_memory`: how many trials ended for want of memory, whose peaks would have been higher
+        than what is told. Means over seeds of each pipeline; NaN where nothing was measured.
+    """
+    rows = []
+    where = ["dataset", "family", "device", "n_train"]
+    short = trials["status"].isin(("oom", "oom_gpu"))
+    for key, group in trials[(trials["status"] == "ok") | short].groupby(where, sort=True):
+        each = one_per_seed(ok(group)).groupby("label", sort=True)[["peak_bytes", "gpu_peak_bytes"]].mean() / MIB
+        ram, gpu = each["peak_bytes"].dropna(), each["gpu_peak_bytes"].dropna()
+        rows.append(
+            (
+                *key,
+                len(ram),
+                ram.min(),
+                ram.median(),
+                ram.max(),
+                ram.idxmax() if len(ram) else "",
+                gpu.min(),
+                gpu.max(),
+                int(group["status"].isin(("oom", "oom_gpu")).sum()),
+            )
+        )
+    columns = ["pipelines", "least_mib", "median_mib", "most_mib", "most", "gpu_least_mib", "gpu_most_mib"]
+    return pd.DataFrame(rows, columns=[*where, *columns, "out_of_memory"])

@@ -1,15 +1,16 @@
-"""Whether the best traditional pipeline still gets better at the end of its learning curve."""
+"""Whether the best pipeline of a family still gets better at the end of its learning curve."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from harness.analysis.families import Cell, cell, contenders
+from harness.analysis.families import NEEDED, Cell, cells, contenders
 from harness.analysis.intervals import LEVEL, Floats, Interval, mean_known, t_interval
 
 DOUBLINGS = 2
@@ -46,15 +47,16 @@ def last_slope(trials: pd.DataFrame, dataset: str, family: str = "traditional") 
     LastSlope or None
         None with fewer than two sizes, or where no seed has all the last sizes.
     """
-    rows = contenders(trials[(trials["dataset"] == dataset) & (trials["family"] == family)]).dropna(subset=["n_test"])
+    at = ((trials["dataset"] == dataset) & (trials["family"] == family)).to_numpy(dtype=bool)
+    rows = contenders(trials[list(NEEDED)][at])
+    rows = rows[rows["n_test"].notna()]
     sizes = last_sizes(list(rows["n_train"])) if len(rows) else ()
     if len(sizes) < 2:
         return None
     seeds = sorted(set(rows["seed"]))
-    largest = cell(rows, dataset, family, sizes[-1], seeds)
-    if largest is None:
-        return None
-    names, slopes, variances = _slopes(rows, largest, sizes, seeds)
+    found = cells(rows, seeds)
+    largest = found[family, sizes[-1]]
+    names, slopes, variances = _slopes([found[family, size] for size in sizes], sizes)
     known = slopes[~np.isnan(slopes)]
     if len(known) == 0:
         return None
@@ -68,20 +70,56 @@ def last_slope(trials: pd.DataFrame, dataset: str, family: str = "traditional") 
     return LastSlope(dataset, sizes, interval, method, names, tuple(used["trial_id"]))
 
 
-def _slopes(
-    rows: pd.DataFrame, largest: Cell, sizes: tuple[int, ...], seeds: list[int]
-) -> tuple[tuple[str, ...], Floats, Floats]:
+def slopes(trials: pd.DataFrame) -> pd.DataFrame:
+    """The last slopes of both families on every dataset.
+
+    Returns
+    -------
+    DataFrame
+        `dataset`, `family`, `first` and `last` (training images of the sizes it is over), `sizes` (how many), `chosen`
+        (the best pipeline at the largest size; two where the halves of the test images disagree), `slope` of log error
+        on log training images with `low` and `high`, `error_change` (that of the error with each doubling of the
+        images, in percent), `method`. A family without two sizes is absent.
+    """
+    rows = []
+    for dataset in sorted(set(trials["dataset"])):
+        for family in ("traditional", "deep"):
+            found = last_slope(trials, dataset, family)
+            if found is not None:
+                sizes = found.sizes
+                change = 100 * (2**found.slope.value - 1)
+                told = (sizes[0], sizes[-1], len(sizes), " or ".join(found.chosen), *found.slope, change, found.method)
+                rows.append((dataset, family, *told))
+    columns = [
+        "dataset",
+        "family",
+        "first",
+        "last",
+        "sizes",
+        "chosen",
+        "slope",
+        "low",
+        "high",
+        "error_change",
+        "method",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _slopes(at: Sequence[Cell], sizes: tuple[int, ...]) -> tuple[tuple[str, ...], Floats, Floats]:
     """Chosen pipelines, and for each seed the slope and its binomial variance."""
     logs = np.log(np.array(sizes, dtype=float))
     weights = (logs - logs.mean()) / ((logs - logs.mean()) ** 2).sum()
+    largest = at[-1]
+    nothing = np.full(largest.half_a.shape[1], np.nan)
     names, slopes, variances = [], [], []
     for chosen_on, scored_on in (("half_a", "half_b"), ("half_b", "half_a")):
         name = largest.pipelines[int(np.argmax(mean_known(getattr(largest, chosen_on), axis=1)))]
-        accuracy = (
-            rows[rows["pipeline"] == name]
-            .pivot_table(index="n_train", columns="seed", values=f"accuracy_{scored_on}", aggfunc="mean")
-            .reindex(index=list(sizes), columns=seeds)
-            .to_numpy(dtype=float)
+        accuracy = np.stack(
+            [
+                getattr(of_size, scored_on)[of_size.pipelines.index(name)] if name in of_size.pipelines else nothing
+                for of_size in at
+            ]
         )
         images = largest.n_test / 2
         error = ((1 - accuracy) * images + 0.5) / (images + 1)

@@ -1,4 +1,4 @@
-"""How many numbers a fitted estimator has learned."""
+"""How many numbers a fitted estimator has learned, and how many training images it keeps."""
 
 from __future__ import annotations
 
@@ -78,6 +78,32 @@ def n_parameters(estimator: Any) -> int | None:
     if hasattr(estimator, "n_samples_fit_"):
         return int(estimator.n_samples_fit_ * (estimator.n_features_in_ + 1))
     return _size(estimator, LEARNED) or None
+
+
+def n_support(estimator: Any) -> int | None:
+    """Count the support vectors of a kernel SVM: training images that its decisions are made of.
+
+    Parameters
+    ----------
+    estimator
+        A fitted scikit-learn estimator, accelerated or not; of a pipeline its last step counts, of a search its best.
+
+    Returns
+    -------
+    int or None
+        None for anything else.
+    """
+    if isinstance(estimator, Accelerated):
+        return n_support(estimator.estimator_)
+    if hasattr(estimator, "best_estimator_"):
+        return n_support(estimator.best_estimator_)
+    if hasattr(estimator, "steps"):
+        return n_support(estimator.steps[-1][1])
+    support = getattr(estimator, "support_", None)
+    # Feature selection has a `support_`, too, and no dual coefficients.
+    if support is None or not hasattr(estimator, "dual_coef_"):
+        return None
+    return int(np.shape(support)[0])
 
 
 def _nodes(leaves: int, trees: int) -> int:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from harness.data.rows import Rows
 from harness.data.subsets import validation_split
 from harness.errors import DivergedError, TrialError
-from harness.models import defaults
+from harness.models import defaults, schemes
 from harness.models.clock import StepClock
 from harness.models.forward import forward
 from harness.models.inputs import Inputs, as_input, input_shape, sample
@@ -42,6 +42,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     train
         Epochs, batch size, validation part and so on. Where the training images are so few that `epochs` would make
         fewer than `train.min_steps` gradient steps, each epoch passes over them several times, in random order.
+        `train.scheme` says which layers are trained when; see `harness.models.schemes.stages`. Where they come from
+        another dataset, the same recipe trains them there first, jointly.
     n_classes
         Number of outputs, whether or not a small subset holds an image of every class; labels are 0 to n_classes - 1.
     seed
@@ -61,16 +63,22 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     epochs_ : list of dict
         Per epoch: `epoch` (from 1), `loss` and `accuracy` (means over the epoch, while the weights change and with
         dropout), `val_loss` and `val_accuracy` (after the epoch; NaN without a validation part), `learning_rate` (of
-        the epoch's first step), `seconds` (since training began, building not counted).
+        the epoch's first step), `seconds` (since training began, building not counted, training on another dataset
+        included). Of several stages one after the other, each with the scores of its own softmax.
     precision_, jit_compile_
         The dtype policy of the layers, and whether the training function is compiled; see `harness.models.defaults`.
+    stages_ : list of Stage
+        What was trained together, and for how long; one where all layers are trained at once.
+    source_s_ : float
+        Seconds for reading and training on another dataset, 0 without one; the `epochs_` are those after it.
     build_s_ : float
-        Seconds for building and compiling the network.
+        Seconds for building and compiling the network, of several stages the first.
     first_step_s_ : float
         Seconds for the first call of the training function, which traces and compiles it. It makes
         `train.steps_per_execution` gradient steps.
     step_s_ : float or None
-        Mean seconds of a gradient step in the steady state; see `harness.models.clock.StepClock.step_s`.
+        Mean seconds of a gradient step in the steady state, of the first stage; see
+        `harness.models.clock.StepClock.step_s`.
     n_parameters_ : int
         All weights of the network, the moving averages of batch normalisation included.
     learning_rate_ : float
@@ -133,12 +141,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TrialError
             If the backend cannot train as asked.
         """
-        import keras
-
         from harness.models.batches import Batches
 
-        started = time.perf_counter()
-        backend = keras.backend.backend()
         self.epochs_: list[dict[str, float]] = []
         validation = None
         if self.train.validation_fraction:
@@ -150,10 +154,66 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 else (as_input(held), y[held_out])
             )
             images, y = images[fitted], y[fitted]
-        passes, total_steps = planned(len(y), self.train)
+        lent, self.source_s_ = self._learned_elsewhere(images.shape[1:])
+        started = time.perf_counter()
         self.build(images)
-        trained = self._augmented()
-        optimizer = build("optimizers", self.optimizer.name, self.optimizer.params, total_steps)
+        if lent is not None:
+            schemes.lend(lent, self.model_)
+        passes, _ = planned(len(y), self.train)
+        steps = math.ceil(len(y) * passes / self.train.batch_size)
+        with dtype_policy(self.precision_):
+            self.stages_ = schemes.stages(self.model_, self.train.scheme_name, self.train.epochs, steps, self.n_classes)
+        trained = self._compiled(self.stages_[0])
+        self.n_parameters_ = int(self.model_.count_params())
+        self.build_s_ = time.perf_counter() - started
+
+        if isinstance(images, Rows):
+            data: dict[str, Any] = {"x": Batches(images, y, self.train.batch_size, passes, self.seed)}
+        else:
+            x = as_input(images)
+            if passes > 1:
+                x, y = np.concatenate([x] * passes), np.concatenate([y] * passes)
+            data = {"x": x, "y": y, "batch_size": self.train.batch_size, "shuffle": True}
+        if validation is not None:
+            data |= {"validation_data": validation, "validation_batch_size": PREDICT_BATCH_SIZE}
+        began = time.perf_counter() - self.source_s_
+        for number, stage in enumerate(self.stages_):
+            if number:
+                trained = self._compiled(stage)
+            self._run(stage, trained, data, began, steps)
+        # Rectifiers hide weights that are NaN from the loss.
+        if not all(np.isfinite(weights).all() for weights in self.model_.get_weights()):
+            raise DivergedError(f"weights became NaN or infinite; learning_rate {self.learning_rate_:g}: lower it")
+        return self
+
+    def _learned_elsewhere(self, shape: tuple[int, ...]) -> tuple[keras.Model | None, float]:
+        """The network after joint training on another dataset, where the scheme wants that, and the seconds it took."""
+        if isinstance(self.train.scheme, str):
+            return None, 0.0
+        import keras
+
+        started = time.perf_counter()
+        images, y, n_classes = schemes.source_images(self.train.scheme.transferred, self.seed, shape)
+        recipe = self.train.model_copy(update={"scheme": "joint", "validation_fraction": 0.0})
+        lender = NetworkClassifier(
+            network=self.network,
+            optimizer=self.optimizer,
+            train=recipe,
+            n_classes=n_classes,
+            seed=self.seed,
+            device=self.device,
+        ).fit(images, y)
+        # So that layers have the same names as without it.
+        keras.backend.clear_session(free_memory=False)
+        return lender.model_, time.perf_counter() - started
+
+    def _compiled(self, stage: schemes.Stage) -> keras.Model:
+        """What is trained in a stage, with an optimizer of its own."""
+        import keras
+
+        schemes.freeze(stage.frozen)
+        trained = self._augmented(stage.model)
+        optimizer = build("optimizers", self.optimizer.name, self.optimizer.params, stage.epochs * stage.steps)
         trained.compile(
             optimizer=optimizer,
             loss="sparse_categorical_crossentropy",
@@ -163,36 +223,26 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         # Keras does not compile a network with a layer that XLA cannot, such as cuDNN's LSTM and GRU.
         self.jit_compile_ = bool(trained.jit_compile)
-        self.n_parameters_ = int(self.model_.count_params())
         self.learning_rate_ = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-        self.build_s_ = time.perf_counter() - started
+        return trained
 
-        steps = math.ceil(len(y) * passes / self.train.batch_size)
-        clock = StepClock(trained, backend, steps, self.train.steps_per_execution)
-        if isinstance(images, Rows):
-            data: dict[str, Any] = {"x": Batches(images, y, self.train.batch_size, passes, self.seed)}
-        else:
-            x = as_input(images)
-            if passes > 1:
-                x, y = np.concatenate([x] * passes), np.concatenate([y] * passes)
-            data = {"x": x, "y": y, "batch_size": self.train.batch_size, "shuffle": True}
+    def _run(self, stage: schemes.Stage, trained: keras.Model, data: dict[str, Any], began: float, steps: int) -> None:
+        """Train a stage; `steps` is how many an epoch has that passes over all images."""
+        import keras
+
+        clock = StepClock(trained, keras.backend.backend(), stage.steps, self.train.steps_per_execution)
         trained.fit(
             **data,
-            epochs=self.train.epochs,
-            validation_data=validation,
-            validation_batch_size=PREDICT_BATCH_SIZE,
+            epochs=stage.epochs,
+            steps_per_epoch=None if stage.steps == steps else stage.steps,
             verbose=0,
-            callbacks=self._callbacks(trained, clock),
+            callbacks=self._callbacks(trained, clock, began),
         )
         last = self.epochs_[-1]
         if not math.isfinite(last["loss"]):
             raise DivergedError(
                 f"loss became {last['loss']} in epoch {last['epoch']}; learning_rate {self.learning_rate_:g}: lower it"
             )
-        # Rectifiers hide weights that are NaN from the loss.
-        if not all(np.isfinite(weights).all() for weights in self.model_.get_weights()):
-            raise DivergedError(f"weights became NaN or infinite; learning_rate {self.learning_rate_:g}: lower it")
-        return self
 
     def build(self, images: Inputs) -> Self:
         """Build the network, untrained, for images like these, which its layers with `adapt` see.
@@ -263,24 +313,24 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         return labels
 
-    def _augmented(self) -> keras.Model:
-        """What is trained: the network itself, or behind a layer that changes its training images."""
+    def _augmented(self, model: keras.Model) -> keras.Model:
+        """What is trained: a network itself, or behind a layer that changes its training images."""
         if self.train.augment is None:
-            return self.model_
+            return model
         import keras
 
         from harness.models.augment import Augmentation
 
         # What is not compiled itself would follow Keras's default, also when it predicts.
-        self.model_.jit_compile = self.jit_compile_
+        model.jit_compile = self.jit_compile_
         layer = Augmentation(seed=self.seed, **self.train.augment.model_dump())
-        return keras.Sequential([keras.Input(self.model_.input_shape[1:]), layer, self.model_])
+        return keras.Sequential([keras.Input(model.input_shape[1:]), layer, model])
 
-    def _callbacks(self, model: keras.Model, clock: StepClock) -> list[keras.callbacks.Callback]:
+    def _callbacks(self, model: keras.Model, clock: StepClock, began: float) -> list[keras.callbacks.Callback]:
         """The epoch log and clock, and early stopping where it is asked for."""
         import keras
 
-        started = time.perf_counter()
+        before = len(self.epochs_)
         rate = math.nan
 
         def epoch_begins(epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -293,11 +343,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         def epoch_ends(epoch: int, logs: dict[str, float] | None = None) -> None:
             clock.steps_end()
-            self.first_step_s_, self.step_s_ = clock.first_step_s, clock.step_s
-            row: dict[str, float] = {"epoch": epoch + 1}
+            if not before:
+                self.first_step_s_, self.step_s_ = clock.first_step_s, clock.step_s
+            row: dict[str, float] = {"epoch": before + epoch + 1}
             for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
                 row[name] = float((logs or {}).get(name, math.nan))
-            row |= {"learning_rate": rate, "seconds": time.perf_counter() - started}
+            row |= {"learning_rate": rate, "seconds": time.perf_counter() - began}
             self.epochs_.append(row)
             if not math.isfinite(row["loss"]):
                 model.stop_training = True

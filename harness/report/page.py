@@ -159,10 +159,11 @@ def exponents_table(frame: pd.DataFrame, metrics: Mapping[str, str]) -> Table:
             metrics[row["metric"]].partition(",")[0],
             *(fixed(row[key], 2) for key in ("exponent", "low", "high")),
             str(row["sizes"]),
+            str(row["censored"]),
         )
         for row in frame.to_dict("records")
     ]
-    columns = ("dataset", "pipeline", "grows with", "exponent", "from", "to", "sizes")
+    columns = ("dataset", "pipeline", "grows with", "exponent", "from", "to", "sizes", "censored")
     return Table(("dataset", "pipeline", "cost", *columns[3:]), tuple(rows), frozenset(columns[3:]))
 
 

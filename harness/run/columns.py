@@ -1,4 +1,4 @@
-"""The columns of the three tables: what the line of a trial, an epoch or a tried setting can hold, and in which unit.
+"""The columns of the four tables: what a trial's line, or that of an epoch, tried setting or explanation, can hold.
 
 Seconds end in `_s`, bytes in `_bytes`, joules in `_j`, watts in `_w`. What was not measured is empty, never zero.
 """
@@ -7,15 +7,30 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-Phase: TypeAlias = Literal["load", "tune", "features", "fit", "predict", "evaluate", "serve"]
+from harness.hits import MAX_LENGTH
+
+Phase: TypeAlias = Literal["load", "tune", "features", "fit", "predict", "evaluate", "serve", "explain"]
 
 PHASES: tuple[str, ...] = get_args(Phase)
+# What the pipeline does itself: explaining it is the harness's work, whose memory is not the pipeline's.
+OWN_PHASES = tuple(phase for phase in PHASES if phase != "explain")
 COUNTED_PHASES = ("tune", "features", "fit", "predict")
 TEXT = "string"
 WHOLE = "Int64"
 REAL = "float64"
 FLAG = "boolean"
 
+EXPLAINED = (
+    "explained_r2",
+    "explained_r2_shuffled",
+    "disentanglement",
+    "completeness",
+    "informativeness",
+    "surrogate_fidelity",
+    "deletion_area",
+    "insertion_area",
+    "features_needed",
+)
 TRIAL_COLUMNS: dict[str, str] = {
     # Which trial it is.
     **dict.fromkeys(("trial_id", "suite", "dataset", "pipeline", "family", "features", "model", "optimizer"), TEXT),
@@ -23,12 +38,22 @@ TRIAL_COLUMNS: dict[str, str] = {
     **dict.fromkeys(("n_train", "seed", "repeat"), WHOLE),
     **dict.fromkeys(("device", "backend", "accelerator", "precision"), TEXT),
     "jit_compile": FLAG,
+    # What is compared: how a network was trained, which one, which classifier, where its features come from; the series
+    # it is one of, what was removed from which pipeline, and how much of it a person chose.
+    **dict.fromkeys(("scheme", "architecture", "classifier", "feature_origin", "series"), TEXT),
+    "series_value": REAL,
+    **dict.fromkeys(("removed", "ablation"), TEXT),
+    # Whether it may be called the best of its family.
+    "contends": FLAG,
+    "n_choices": WHOLE,
     # How it ended; `log_tail` is the end of its output, empty where it ended well.
     **dict.fromkeys(("status", "phase", "error_type", "message", "log", "log_tail"), TEXT),
     # What it is worth, on the test set.
     **dict.fromkeys(("accuracy", "balanced_accuracy", "f1_macro", "log_loss"), REAL),
     **dict.fromkeys(("accuracy_half_a", "accuracy_half_b"), REAL),
     "n_test": WHOLE,
+    # Which test images were classified rightly; see `harness.hits`.
+    "correct": TEXT,
     # Time, cold: fork to first instruction, the imports of its forkserver (paid once for all its trials).
     **dict.fromkeys(("spawn_s", "import_s"), REAL),
     **{f"{phase}_{clock}": REAL for phase in PHASES for clock in ("s", "cpu_s")},
@@ -48,7 +73,7 @@ TRIAL_COLUMNS: dict[str, str] = {
     **{f"{phase}_energy_j": REAL for phase in COUNTED_PHASES},
     "idle_w": REAL,
     "energy_source": TEXT,
-    **dict.fromkeys(("n_parameters", "n_features", "epochs", "threads"), WHOLE),
+    **dict.fromkeys(("n_parameters", "n_features", "n_support", "epochs", "threads"), WHOLE),
     # Whether features were taken from the run's cache; their times and memory are those of computing them.
     "features_cached": FLAG,
     # Tuning: its budget, settings tried, the best one's accuracy on held-out training images, and what it changed.
@@ -56,6 +81,8 @@ TRIAL_COLUMNS: dict[str, str] = {
     "tuning_candidates": WHOLE,
     "tuning_score": REAL,
     "tuned_params": TEXT,
+    # How well what the features measure, and what the classifier does, can be told; see `harness.explain`.
+    **dict.fromkeys(EXPLAINED, REAL),
     # Where and under what load; `busy_others` is cores kept busy by other processes while the trial ran.
     **dict.fromkeys(("started_at", "machine", "device_used"), TEXT),
     **dict.fromkeys(("load_1m", "calibration_s", "busy_others"), REAL),
@@ -92,7 +119,16 @@ TUNING_COLUMNS: dict[str, str] = {
     "params": TEXT,
     "message": TEXT,
 }
+# One line per thing that explaining measured; what `item`, `x` and `value` are depends on `measure`.
+EXPLANATION_COLUMNS: dict[str, str] = {
+    **{column: TRIAL_COLUMNS[column] for column in EPOCH_IDENTITY},
+    **dict.fromkeys(("measure", "item", "property"), TEXT),
+    **dict.fromkeys(("x", "value"), REAL),
+    "content": TEXT,
+}
 
+# Texts that are data, by the characters they may have; others are for people, and cut.
+LONG = {"correct": MAX_LENGTH, "content": 2**15}
 
 SHARES = (
     "score",

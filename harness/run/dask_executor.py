@@ -318,7 +318,11 @@ class DaskExecutor:
             return record
         record = Record(pending.trial, f"{logs.name}/{pending.trial.id}.log")
         record.row |= answer["row"] | record.identity
-        record.epochs, record.tuning = answer["epochs"], answer["tuning"]
+        record.epochs, record.tuning, record.explanations = (
+            answer["epochs"],
+            answer["tuning"],
+            answer["explanations"],
+        )
         about = self.machines.setdefault(answer["machine"], {"footprint": {}})
         about |= answer.get("environment", {})
         about["footprint"] |= answer["footprint"]

@@ -76,6 +76,7 @@ class Answer(TypedDict, total=False):
     row: dict[str, Any]
     epochs: list[dict[str, Any]]
     tuning: list[dict[str, Any]]
+    explanations: list[dict[str, Any]]
     log: bytes
     machine: str
     environment: dict[str, Any]
@@ -138,7 +139,11 @@ def carry_out(resident: Resident, trial: Trial, emit: Callable[[Event], None]) -
     log = resident.logs / f"{trial.id}.log"
     record = resident.executor.run_one(trial, log, lambda event: emit(event) if event.get("event") in TOLD else None)
     answer |= Answer(
-        row=record.row, epochs=record.epochs, tuning=record.tuning, log=log.read_bytes() if log.exists() else b""
+        row=record.row,
+        epochs=record.epochs,
+        tuning=record.tuning,
+        explanations=record.explanations,
+        log=log.read_bytes() if log.exists() else b"",
     )
     answer["footprint"] = resident.executor.footprints
     log.unlink(missing_ok=True)

@@ -135,6 +135,9 @@ class InProcessExecutor:
         record.row |= {"machine": machine(), "load_1m": load_average()}
         if trial.backend and "keras" not in sys.modules:
             os.environ["KERAS_BACKEND"] = trial.backend
+        if self.home:
+            # Where networks look for files of weights and for other datasets, as in `harness.run.forkserver`.
+            os.environ["HARNESS_DATA_HOME"] = str(self.home)
         begin = time.perf_counter()
 
         def emit(event: Event) -> None:
@@ -142,7 +145,7 @@ class InProcessExecutor:
             on_event(event)
 
         run_trial(trial, self.home, emit)
-        record.row["total_s"] = time.perf_counter() - begin
+        record.row["total_s"] = own_seconds(record.row, time.perf_counter() - begin)
         return record
 
 
@@ -279,11 +282,16 @@ class LocalExecutor:
                 outcome = server.run(trial, self.home, log, record, on_event)
             except NotBegunError as error:
                 outcome = Outcome(stopped=("crashed", str(error)))
-        row["total_s"] = time.perf_counter() - begin
+        row["total_s"] = own_seconds(row, time.perf_counter() - begin)
         if outcome.cpu_s is not None:
             row["busy_others"] = busy.others(outcome.cpu_s + time.process_time() - own_cpu)
         settle(record, outcome, log)
         return record
+
+
+def own_seconds(row: Mapping[str, Any], seconds: float) -> float:
+    """What of a trial's seconds is the pipeline's: explaining it is not."""
+    return max(0.0, seconds - (row.get("explain_s") or 0.0))
 
 
 def settle(record: Record, outcome: Outcome, log: Path) -> None:

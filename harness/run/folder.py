@@ -23,6 +23,7 @@ class RunFolder:
         self.trials = path / "trials.parquet"
         self.epochs = path / "epochs.parquet"
         self.tuning = path / "tuning.parquet"
+        self.explanations = path / "explanations.parquet"
         self.features = path / "features"
         self.logs = path / "logs"
         self.report = path / "report"

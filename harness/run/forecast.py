@@ -233,7 +233,8 @@ def costs_of(row: Mapping[str, Any], trial: Trial) -> dict[str, float]:
     if status in TIMED and total:
         parts = {phase: value for phase in PHASES if (value := number(row, f"{phase}_s")) is not None}
         start = sum(number(row, key) or 0.0 for key in ("build_s", "first_step_s"))
-        left = max(0.0, total - math.fsum(parts.values()))
+        # Explaining stands beside the total.
+        left = max(0.0, total - math.fsum(parts.values()) + parts.get("explain", 0.0))
         where = ended_in if ended_in in PHASES else "rest"
         parts[where] = parts.get(where, 0.0) + left
         if trial.spec.network is not None and "fit" in parts:

@@ -213,7 +213,7 @@ def run_request(request: dict[str, Any], group: limits.TrialGroup | None, asked:
 
     trial = Trial.model_validate(request["trial"])
     if request["home"]:
-        # Where networks look for files of weights.
+        # Where networks look for files of weights, and for other datasets to learn from.
         os.environ["HARNESS_DATA_HOME"] = request["home"]
     begun: dict[str, Any] = {"spawn_s": asked}
     if trial.limits.memory:

@@ -184,7 +184,7 @@ class Rebuild:
         """The trial that has the row's names and numbers; None where the suite has none."""
         try:
             backend = row["backend"]
-            spec, tuning = self.pipelines[row["pipeline"]]
+            spec, tuning, origin = self.pipelines[row["pipeline"]]
             return Trial(
                 dataset=self.datasets[row["dataset"]],
                 pipeline=row["pipeline"],
@@ -197,6 +197,7 @@ class Rebuild:
                 threads=self.suite.threads,
                 limits=self.suite.limits,
                 tuning=tuning,
+                origin=origin,
             )
         except (KeyError, TypeError, pydantic.ValidationError):
             return None

@@ -18,7 +18,19 @@ from typing import Any, NamedTuple, NoReturn, Self
 
 from harness.errors import RunFolderError
 from harness.files import open_regular
-from harness.run.columns import EPOCH_COLUMNS, FLAG, REAL, TEXT, TRIAL_COLUMNS, TUNING_COLUMNS, WHOLE, sensible
+from harness.hits import sound
+from harness.run.columns import (
+    EPOCH_COLUMNS,
+    EXPLANATION_COLUMNS,
+    FLAG,
+    LONG,
+    REAL,
+    TEXT,
+    TRIAL_COLUMNS,
+    TUNING_COLUMNS,
+    WHOLE,
+    sensible,
+)
 
 # No entry is that long: a record is of bounded size (see `harness.run.record`). Nothing longer is read into memory.
 MAX_LINE = 2**26
@@ -35,19 +47,22 @@ JSON_TYPES: dict[str, frozenset[type]] = {
 TRIAL_TYPES = {name: JSON_TYPES[dtype] for name, dtype in TRIAL_COLUMNS.items()}
 EPOCH_TYPES = {name: JSON_TYPES[dtype] for name, dtype in EPOCH_COLUMNS.items()}
 TUNING_TYPES = {name: JSON_TYPES[dtype] for name, dtype in TUNING_COLUMNS.items()}
+EXPLANATION_TYPES = {name: JSON_TYPES[dtype] for name, dtype in EXPLANATION_COLUMNS.items()}
 
 
 class Entry(NamedTuple):
-    """One finished trial: its row, and its epochs and tried settings where it has any."""
+    """One finished trial: its row, and its epochs, tried settings and explanations where it has any."""
 
     row: dict[str, Any]
     epochs: list[dict[str, Any]]
     tuning: list[dict[str, Any]] = []  # noqa: RUF012  (nobody adds to it)
+    explanations: list[dict[str, Any]] = []  # noqa: RUF012
 
 
 def encode(entry: Entry) -> bytes:
     """An entry as a journal line."""
-    values = {"row": entry.row, "epochs": entry.epochs} | ({"tuning": entry.tuning} if entry.tuning else {})
+    further = {"tuning": entry.tuning, "explanations": entry.explanations}
+    values = {"row": entry.row, "epochs": entry.epochs} | {name: lines for name, lines in further.items() if lines}
     body = json.dumps(values, allow_nan=False, separators=(",", ":"))
     return f'{{"crc":"{zlib.crc32(body.encode()):08x}",{body[1:]}\n'.encode()
 
@@ -70,16 +85,24 @@ def decode(line: bytes) -> Entry:
         values = json.loads(body, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    row, epochs, tuning = values.get("row"), values.get("epochs"), values.get("tuning", [])
+    row = values.get("row")
     if not (isinstance(row, dict) and isinstance(row.get("trial_id"), str) and isinstance(row.get("status"), str)):
         raise ValueError("it holds no row of a trial")
     check_cells(row, TRIAL_TYPES)
-    for name, lines, types in (("epochs", epochs, EPOCH_TYPES), ("tuning", tuning, TUNING_TYPES)):
+    if not sound(row.get("correct"), row.get("n_test")):
+        raise ValueError("correct is not the packed hits of n_test images")
+    entry = Entry(row, values.get("epochs"), values.get("tuning", []), values.get("explanations", []))
+    tables = (
+        ("epochs", entry.epochs, EPOCH_TYPES),
+        ("tuning", entry.tuning, TUNING_TYPES),
+        ("explanations", entry.explanations, EXPLANATION_TYPES),
+    )
+    for name, lines, types in tables:
         if not (isinstance(lines, list) and all(isinstance(line, dict) for line in lines)):
             raise ValueError(f"its {name} are no list of rows")
         for cells in lines:
             check_cells(cells, types)
-    return Entry(row, epochs, tuning)
+    return entry
 
 
 def check_cells(cells: dict[str, Any], types: Mapping[str, frozenset[type]]) -> None:
@@ -89,6 +112,8 @@ def check_cells(cells: dict[str, Any], types: Mapping[str, frozenset[type]]) -> 
         kinds = types.get(name)
         if kinds is not None and (kind not in kinds or (kind in NUMBERS and not sensible(name, value))):
             raise ValueError(f"{name} cannot be {str(value)[:40]!r}")
+        if name in LONG and isinstance(value, str) and len(value) > LONG[name]:
+            raise ValueError(f"{name} has {len(value):,} characters; expected at most {LONG[name]:,}")
 
 
 def _refuse(constant: str) -> NoReturn:

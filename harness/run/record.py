@@ -9,7 +9,18 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, get_args
 
-from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, PHASES, TRIAL_COLUMNS, TUNING_COLUMNS, fits, sensible
+from harness.hits import sound
+from harness.run.columns import (
+    EPOCH_COLUMNS,
+    EPOCH_IDENTITY,
+    EXPLANATION_COLUMNS,
+    LONG,
+    PHASES,
+    TRIAL_COLUMNS,
+    TUNING_COLUMNS,
+    fits,
+    sensible,
+)
 from harness.run.logs import plain_text
 from harness.suite.plan import Trial
 
@@ -28,13 +39,16 @@ TEXT_LENGTH = 2000
 LINE_BYTES = 2**20
 # No training is that long, and no tuning; what floods the pipe is not kept.
 MAX_EPOCHS = MAX_CANDIDATES = 100_000
+# Lines of an explanation, and characters of what those hold beside numbers and names: a few images.
+MAX_EXPLANATIONS, MAX_CONTENT = 5_000, 2**22
 
 
 class Record:
     """Collects a trial's events into one row and its epochs; of bounded size, whatever the trial sends.
 
     Events are mappings with an `event` key: `phase` (one begins), `measured` (columns of the row), `epoch` (one line
-    of the epochs table), `tuning` (one of the tuning table) and `end` (the trial's own word on how it ended).
+    of the epochs table), `tuning` (one of the tuning table), `explanation` (one of the explanations table) and `end`
+    (the trial's own word on how it ended).
     """
 
     def __init__(self, trial: Trial, log: str | None) -> None:
@@ -51,6 +65,8 @@ class Record:
         }
         self.epochs: list[dict[str, Any]] = []
         self.tuning: list[dict[str, Any]] = []
+        self.explanations: list[dict[str, Any]] = []
+        self.content = 0
         self.reached: str | None = None
         self.garbage = 0
         self.surplus = 0
@@ -66,10 +82,17 @@ class Record:
                 self.surplus += 1
             case {"event": "tuning"} if len(self.tuning) >= MAX_CANDIDATES:
                 self.surplus += 1
+            case {"event": "explanation"} if len(self.explanations) >= MAX_EXPLANATIONS or self.content >= MAX_CONTENT:
+                self.surplus += 1
             case {"event": "epoch", "values": dict(values)} if is_line(cells := plain(values), EPOCH_COLUMNS):
                 self.epochs.append(cells)
             case {"event": "tuning", "values": dict(values)} if is_line(cells := plain(values), TUNING_COLUMNS):
                 self.tuning.append(cells)
+            case {"event": "explanation", "values": dict(values)} if is_line(
+                cells := plain(values), EXPLANATION_COLUMNS
+            ):
+                self.explanations.append(cells)
+                self.content += len(cells.get("content") or "")
             case {"event": "end", "status": str(status)} if status in OWN_WORDS:
                 message, kind = event.get("message"), event.get("error_type")
                 self.end(status, message if isinstance(message, str) else None, kind if isinstance(kind, str) else None)
@@ -78,11 +101,15 @@ class Record:
 
     def may_say(self, cells: dict[str, Any]) -> bool:
         """Whether these can stand in the table's columns, and none of them says which trial it is or how it ended."""
-        return not cells.keys() & RESERVED.union(self.identity) and all(
-            name in TRIAL_COLUMNS
-            and fits(value, TRIAL_COLUMNS[name])
-            and (not isinstance(value, int | float) or sensible(name, value))
-            for name, value in cells.items()
+        return (
+            not cells.keys() & RESERVED.union(self.identity)
+            and all(
+                name in TRIAL_COLUMNS
+                and fits(value, TRIAL_COLUMNS[name])
+                and (not isinstance(value, int | float) or sensible(name, value))
+                for name, value in cells.items()
+            )
+            and sound(*((self.row | cells).get(name) for name in ("correct", "n_test")))
         )
 
     @property
@@ -132,7 +159,7 @@ class Record:
         if self.garbage:
             self.remark(f"{self.garbage:,} lines of its report were not understood")
         if self.surplus:
-            self.remark(f"{self.surplus:,} epochs or tried settings after the first {MAX_EPOCHS:,} were left out")
+            self.remark(f"{self.surplus:,} epochs, tried settings or explanations more than are kept were left out")
 
 
 RESERVED = frozenset(("status", "phase", "error_type", "message", "log", "log_tail", "suite"))
@@ -161,11 +188,17 @@ def is_line(cells: dict[str, Any], columns: Mapping[str, str]) -> bool:
 
 def plain(values: dict[Any, Any]) -> dict[str, Any]:
     """What a table and JSON can hold: text, whole and finite numbers; anything else is empty."""
-    return {str(key): cell(value) for key, value in values.items()}
+    return {str(key): cell(value, LONG.get(str(key))) for key, value in values.items()}
 
 
-def cell(value: object) -> bool | int | float | str | None:
-    """A value as it can stand in a table's cell; None for what cannot."""
+def cell(value: object, most: int | None = None) -> bool | int | float | str | None:
+    """A value as it can stand in a table's cell; None for what cannot.
+
+    Text is cut to `TEXT_LENGTH`; where `most` says how long it may be, one that is longer is none: it is no text for
+    people, and half of it is worth nothing.
+    """
+    if isinstance(value, str) and most is not None:
+        return value if len(value) <= most and value.isprintable() else None
     if isinstance(value, str):
         # Half of a surrogate pair is text for Python, and for nothing that writes UTF-8.
         return plain_text(value[:TEXT_LENGTH]) if not value.isprintable() else value[:TEXT_LENGTH]

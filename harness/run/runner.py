@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from harness.data.base import DatasetInfo
 from harness.data.build import dataset
-from harness.errors import RunFolderError
+from harness.errors import DataError, RunFolderError
 from harness.files import write_text
 from harness.measure.devices import gpus
 from harness.measure.environment import environment, machine
@@ -32,7 +32,7 @@ from harness.run.record import Event, Record, now
 from harness.run.surroundings import Surroundings
 from harness.suite.load import LoadedSuite
 from harness.suite.model import Match, Part, Suite
-from harness.suite.parts import networks_of
+from harness.suite.parts import networks_of, sources_of
 from harness.suite.plan import Trial, expand, matches
 
 # Rows that are no result yet: their trials are due again whenever the suite runs.
@@ -166,6 +166,13 @@ def unable_here(trial: Trial, home: Path | None) -> str | None:
     for network in networks_of(trial.spec):
         if reason := missing_weights(network.name, network.params, home):
             return reason
+    for source in sources_of(trial.spec):
+        try:
+            there = dataset(source.dataset).info(home).n_train
+        except DataError as error:
+            return str(error)
+        if source.n_train > there:
+            return f"{source.dataset.label} has only {there:,} training images, not the {source.n_train:,} of a source"
     if trial.backend and find_spec(trial.backend) is None:
         return f"the backend {trial.backend} is not installed; pip install {trial.backend}"
     if trial.spec.estimator is not None and (reason := accelerators.unavailable(trial.spec, trial.device)):
@@ -263,7 +270,9 @@ def run_suite(
         remember(folder.datasets, plan.infos, {t.dataset.label for t in plan.trials if t.id in fates})
         surroundings = Surroundings(folder.environment, environment(DEFAULTS))
         if not elsewhere:
+            sources = [one.dataset for spec in {t.pipeline: t.spec for t in ready}.values() for one in sources_of(spec)]
             fetch({t.dataset.label: t.dataset for t in ready}.values(), home, progress)
+            fetch({str(part): part for part in sources}.values(), home, progress)
         for name, info in plan.infos.items():
             for note in info.notes:
                 progress.say(f"dataset {name}: {note}")
@@ -334,7 +343,7 @@ class Session:
         if self.here:
             row.setdefault("machine", self.here)
             row.setdefault("load_1m", load_average())
-        self.book.append(Entry(row, record.epochs, record.tuning))
+        self.book.append(Entry(row, record.epochs, record.tuning, record.explanations))
         self.fates[trial.id] = fate(row)
         self.surroundings.saw(row, machines or {})
         return row

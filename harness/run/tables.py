@@ -56,10 +56,11 @@ def _column(table: pa.Table, name: str, kind: str) -> pa.ChunkedArray:
     # Among other things, that text is UTF-8.
     column.validate(full=True)
     if pa.types.is_dictionary(column.type):
-        lengths = (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0 for chunk in column.chunks)
-        if (longest := max(lengths, default=0)) > MAX_TEXT:
+        lengths = [(pc.binary_length(chunk.dictionary), chunk.indices) for chunk in column.chunks]
+        if (longest := max((pc.max(known).as_py() or 0 for known, _ in lengths), default=0)) > MAX_TEXT:
             raise ValueError(f"{name} holds a text of {longest:,} bytes; expected at most {MAX_TEXT:,}")
-        if longest * len(column) > MAX_COLUMN:
+        # Few rows hold a long text, such as an image: what counts is what they hold together.
+        if sum(pc.sum(known.take(indices)).as_py() or 0 for known, indices in lengths) > MAX_COLUMN:
             raise ValueError(f"{name} has {len(column):,} texts of up to {longest:,} bytes, which is too much")
     try:
         column = column.cast(ARROW[kind])

@@ -19,11 +19,13 @@ from harness.data.build import dataset
 from harness.data.rows import STREAM_BYTES, Rows, gathered
 from harness.data.subsets import training_subset
 from harness.errors import DivergedError, HarnessError, TrialError
+from harness.hits import MAX_IMAGES, pack
 from harness.measure import devices, memory, serving
 from harness.measure.environment import usable_cores
 from harness.models import accelerators
-from harness.models.estimators import n_parameters
+from harness.models.estimators import n_parameters, n_support
 from harness.models.size import pickled_bytes
+from harness.run.explaining import Explainable, explained
 from harness.run.feature_cache import Extractor
 from harness.run.phases import Charge, Emit, Probes, measured, phase, probes
 from harness.run.record import TEXT_LENGTH, Event, now, plain
@@ -168,6 +170,10 @@ def _phases(trial: Trial, home: Path | None, emit: Emit) -> None:
                 throughput=serving.throughput(predict, images, outcome.batch_size),
             )
         )
+    if outcome.explainable and trial.spec.explain:
+        assert not isinstance(x, Rows)
+        with phase("explain", emit, probe):
+            explained(trial, outcome.explainable, x, y, x_test, y_test, emit)
     if trial.device == "gpu":
         devices.reset_gpu_peak(probe.backend)
 
@@ -185,6 +191,8 @@ class Outcome(NamedTuple):
     """Of a large batch."""
     model_bytes: Callable[[], int | None]
     """Size of the serialised pipeline."""
+    explainable: Explainable | None = None
+    """The pieces of a pipeline with an estimator."""
 
 
 def subset(images: Images, chosen: NDArray[np.int64], *, streamed: bool) -> Images | Rows:
@@ -242,7 +250,7 @@ def _traditional(
     with phase("fit", emit, probe):
         estimator.fit(described.train, y)
     used = accelerators.device_of(estimator)
-    emit(measured(n_parameters=_all_parameters(features, estimator), device_used=used))
+    emit(measured(n_parameters=_all_parameters(features, estimator), n_support=n_support(estimator), device_used=used))
     _prove(used, trial, accelerator, emit)
     with phase("predict", emit, probe, described.held) as charge:
         test_matrix = described.test(charge)
@@ -264,6 +272,7 @@ def _traditional(
         serve=lambda: lambda images: estimator.predict(features.transform(images)),
         batch_size=SERVED_IMAGES,
         model_bytes=lambda: pickled_bytes((features.chain, estimator)),
+        explainable=Explainable(features.chain, features.transform, estimator, described.train.shape[1]),
     )
 
 
@@ -361,7 +370,8 @@ def evaluate(y: Labels, predicted: Labels, probabilities: Probabilities | None, 
     -------
     dict
         Columns of the row. `accuracy_half_a` and `accuracy_half_b` are over the images of even and odd index: a
-        pipeline can be chosen on one half and scored on the other.
+        pipeline can be chosen on one half and scored on the other. `correct` is `harness.hits.pack` of what is right,
+        None where the test set is too large for a cell.
     """
     hit = predicted == y
     labels = np.arange(n_classes)
@@ -373,4 +383,5 @@ def evaluate(y: Labels, predicted: Labels, probabilities: Probabilities | None, 
         "f1_macro": float(f1_score(y, predicted, average="macro", labels=labels, zero_division=0)),
         "log_loss": float("nan") if probabilities is None else float(log_loss(y, probabilities, labels=labels)),
         "n_test": len(y),
+        "correct": pack(hit) if len(hit) <= MAX_IMAGES else None,
     }

@@ -73,7 +73,8 @@ def amounts(trial: Trial, shape: tuple[int, ...] | None = None) -> Amounts:
 
 def priors(trial: Trial) -> dict[str, Prior]:
     """The prior of each part of a trial's cost; `start` is a network's building and first step."""
-    parts = dict.fromkeys(("load", "start", "evaluate", "serve", "rest", "base"), CONSTANT) | {"tune": ANY_FIT}
+    parts = dict.fromkeys(("load", "start", "evaluate", "serve", "rest", "base"), CONSTANT)
+    parts |= {"tune": ANY_FIT, "explain": ANY_FIT}
     if trial.spec.estimator is None:
         extraction = EXTRACTION if trial.spec.features else CONSTANT
         return parts | {"features": extraction, "fit": TRAINING, "predict": CONSTANT, "added": NETWORK_MEMORY}
@@ -91,7 +92,8 @@ def kinds(trial: Trial, info: DatasetInfo | None) -> tuple[Kind, ...]:
     """
     spec = trial.spec
     searched = trial.tuning and (str(trial.tuning), json.dumps(spec.search, sort_keys=True))
-    here = (trial.device, trial.backend, trial.threads, searched)
+    explained = spec.explain and spec.explain.model_dump_json()
+    here = (trial.device, trial.backend, trial.threads, searched, explained)
     features = tuple(text(part) for part in spec.features or ())
     data = text(trial.dataset)
     shape = (info.image_shape, info.n_classes, info.n_test) if info else data

@@ -18,11 +18,13 @@ import pydantic
 from harness.errors import MisuseError, Problem, SuiteError, one_line
 from harness.files import open_regular
 from harness.registry import did_you_mean
+from harness.suite import model as suite_model
 from harness.suite.domains import check_search
-from harness.suite.model import Addition, Augment, EarlyStopping, Limits, Match, Pipeline, Suite, TrainSpec, Tuning
+from harness.suite.model import SCHEME_TAGS, Addition, Limits, Match, Pipeline, Suite, TrainSpec, Tuning
 from harness.suite.parts import check_parts, sentence
-from harness.suite.plan import pipeline_names, variants
+from harness.suite.plan import variants
 from harness.suite.source import CONTROL, MAX_CHARACTERS, Path, Place, Source, brief, dump_yaml, parse_yaml
+from harness.suite.variants import check_expansion, expanded
 
 MAX_TRIALS = 250_000
 
@@ -164,10 +166,11 @@ def parse_suite(text: str, name: str, overrides: Sequence[str] = (), *, check: b
         suite = Suite.model_validate(source.values)
     except pydantic.ValidationError as error:
         for problem in error.errors():
-            path = existing(source.values, problem["loc"], missing=problem["type"] == "missing")
-            problems.append(source.problem(path, sentence(problem, known_keys(problem["loc"]))))
+            loc = tuple(step for step in problem["loc"] if step not in SCHEME_TAGS)
+            path = existing(source.values, loc, missing=problem["type"] == "missing")
+            problems.append(source.problem(path, sentence(problem, known_keys(loc))))
     if check:
-        for check_all in (check_parts, check_search):
+        for check_all in (check_parts, check_search, check_expansion):
             problems.extend(source.problem(path, message) for path, message in check_all(source.values))
     if suite is not None:
         problems.extend(source.problem(path, message) for path, message in cross_checks(suite))
@@ -210,9 +213,13 @@ def known_keys(loc: Path) -> list[str]:
         case ("pipelines", _, "train"):
             model = TrainSpec
         case ("pipelines", _, "train", "early_stopping"):
-            model = EarlyStopping
+            model = suite_model.EarlyStopping
         case ("pipelines", _, "train", "augment"):
-            model = Augment
+            model = suite_model.Augment
+        case ("pipelines", _, "train", "scheme", "transferred"):
+            model = suite_model.Source
+        case ("pipelines", _, "explain"):
+            model = suite_model.Explain
         case _:
             return []
     return list(model.model_fields)
@@ -228,15 +235,27 @@ def cross_checks(suite: Suite) -> Iterator[tuple[Path, str]]:
     if (count := n_trials(suite)) > MAX_TRIALS:
         yield (), f"this makes {count:,} trials; expected at most {MAX_TRIALS:,}, so split the suite"
     seen: dict[str, str] = {}
+    of_spec: dict[str, tuple[str, str | None]] = {}
     names: list[str] = []
     for name, pipeline in suite.pipelines.items():
-        names += [label for label, _ in pipeline_names(name, pipeline)]
-        twin = seen.setdefault(pipeline.model_dump_json(), name)
+        several = expanded(name, pipeline)
+        names += [one.name for one in several]
+        twin = seen.setdefault(pipeline.model_dump_json(exclude={"contends"}), name)
         if twin != name:
             yield ("pipelines", name), f"the same as pipeline {twin!r}; a trial runs once, so leave one out"
+        expanding = "vary" if pipeline.vary else "ablate" if pipeline.ablate else None
+        for label, spec, _ in several:
+            other, their = of_spec.setdefault(spec.model_dump_json(), (label, expanding))
+            if other != label and (expanding or their) and twin == name:
+                where = ("pipelines", name, expanding) if expanding else ("pipelines", name)
+                yield where, f"{label!r} is the same as {other!r}; a trial runs once, so leave one out"
     for label, count in Counter(names).items():
         if count > 1:
-            yield ("pipelines", label.partition("/")[0], "optimizer"), f"{label!r} is given twice"
+            name = label.partition("/")[0]
+            yield (
+                ("pipelines", name, "vary" if suite.pipelines[name].vary else "optimizer"),
+                f"{label!r} is given twice",
+            )
     if suite.tuning is None:
         for name, pipeline in suite.pipelines.items():
             if pipeline.search is not None:
@@ -308,16 +327,19 @@ def apply_override(source: Source, override: str) -> None:
 
 
 def smoked(suite: Suite) -> Suite:
-    """Every pipeline once: the smallest size, the first seed, one epoch; tuning tries one setting more."""
+    """Every pipeline once: the smallest size, the first seed, one epoch; tuning tries one setting more.
+
+    What is explained is explained on as few images as it can be.
+    """
     smallest = min(suite.sizes, key=lambda size: float("inf") if size == "full" else size)
-    pipelines = {
-        name: pipeline.model_copy(
-            update={"train": (pipeline.train or TrainSpec()).model_copy(update={"epochs": 1, "min_steps": 0})}
-        )
-        if pipeline.network
-        else pipeline
-        for name, pipeline in suite.pipelines.items()
-    }
+    pipelines = {}
+    for name, pipeline in suite.pipelines.items():
+        changes: dict[str, Any] = {}
+        if pipeline.network:
+            changes["train"] = (pipeline.train or TrainSpec()).model_copy(update={"epochs": 1, "min_steps": 0})
+        if pipeline.explain:
+            changes["explain"] = pipeline.explain.model_copy(update={"images": 50})
+        pipelines[name] = pipeline.model_copy(update=changes) if changes else pipeline
     return suite.model_copy(
         update={
             "suite": f"{suite.suite[:58]}-smoke",

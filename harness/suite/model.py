@@ -3,6 +3,7 @@
 These check shapes and values. Whether a name is registered and its parameters are right is `harness.suite.parts`.
 """
 
+import json
 import re
 from functools import cached_property
 from pathlib import PurePath
@@ -12,9 +13,11 @@ import pydantic
 from pydantic import (
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainSerializer,
     StringConstraints,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
@@ -145,8 +148,53 @@ class Augment(Model):
     )
 
 
+class Source(Model):
+    """Other images that a network's layers are trained on first."""
+
+    dataset: PartSpec = Field(description="a registered dataset, with images of any number of classes")
+    n_train: int = Field(ge=1, description="how many of its training images, of the trial's seed")
+
+
+class Transferred(Model):
+    """All layers but the last trained on another dataset and frozen; the last one on the trial's own."""
+
+    transferred: Source
+
+
+SCHEMES = ("joint", "frozen", "stagewise")
+# What pydantic writes into the places of mistakes in a scheme.
+SCHEME_TAGS = ("by name", "from elsewhere")
+
+
+def parse_scheme(value: object) -> object:
+    """A scheme is one of three words, or a mapping."""
+    if (
+        isinstance(value, Transferred)
+        or value in SCHEMES
+        or (isinstance(value, dict) and set(value) == {"transferred"})
+    ):
+        return value
+    raise ValueError(f"expected {', '.join(SCHEMES)} or {{transferred: {{dataset: fashion_mnist, n_train: 3000}}}}")
+
+
+Scheme = Annotated[
+    Annotated[Literal["joint", "frozen", "stagewise"], Tag(SCHEME_TAGS[0])]
+    | Annotated[Transferred, Tag(SCHEME_TAGS[1])],
+    Discriminator(lambda value: SCHEME_TAGS[0] if isinstance(value, str) else SCHEME_TAGS[1]),
+    BeforeValidator(parse_scheme),
+]
+
+
 class TrainSpec(Model):
     """How a network is trained."""
+
+    scheme: Scheme = Field(
+        default="joint",
+        # A recipe that says nothing of it is the same as before there was a choice, its trials too.
+        exclude_if=lambda scheme: scheme == "joint",
+        description="all layers at once (joint), the last one alone (frozen), one stage after the other (stagewise), "
+        "or the last one on layers trained on another dataset",
+    )
 
     epochs: int = Field(default=10, ge=1, description="passes over the training images")
     batch_size: int = Field(
@@ -172,11 +220,20 @@ class TrainSpec(Model):
         default=None, description="number format of the layers; where not given, what the device does best"
     )
 
+    @property
+    def scheme_name(self) -> str:
+        """`joint`, `frozen`, `stagewise` or `transferred`."""
+        return self.scheme if isinstance(self.scheme, str) else "transferred"
+
     @model_validator(mode="after")
     def early_stopping_needs_validation(self) -> "TrainSpec":
         """Refuse early stopping on anything but a validation part."""
         if self.early_stopping is not None and self.validation_fraction == 0:
             raise ValueError("early_stopping needs validation_fraction > 0, such as validation_fraction: 0.1")
+        if self.early_stopping is not None and self.scheme != "joint":
+            raise ValueError(
+                f"early_stopping goes with scheme: joint alone; a {self.scheme_name} one has a fixed budget"
+            )
         return self
 
 
@@ -217,6 +274,27 @@ class Tuning(Model):
 
 Searched = Literal["estimator", "network", "optimizer"]
 SearchSpec = dict[Searched, dict[str, Any]]
+Varied = Literal["estimator", "network"]
+VarySpec = dict[Varied, dict[str, list[Any]]]
+
+
+class Explain(Model):
+    """How what a pipeline's features measure, and what its estimator does with them, is told; see `harness.explain`."""
+
+    images: int = Field(default=1000, ge=50, description="test images that are measured, drawn by the seed")
+    patches: int = Field(
+        default=7, ge=2, le=32, description="patches per side of the grid that is deleted and inserted"
+    )
+    leaves: Annotated[list[Annotated[int, Field(ge=2, le=1024)]], BeforeValidator(one_or_many)] = Field(
+        default=[4, 8, 16, 32, 64], min_length=1, description="sizes of the trees that stand in for the classifier"
+    )
+
+
+def parse_explain(value: object) -> object:
+    """`true` stands for the settings as they come, `false` for none."""
+    if isinstance(value, bool):
+        return {} if value else None
+    return value
 
 
 class Pipeline(Model):
@@ -246,6 +324,31 @@ class Pipeline(Model):
         description="what `tuning` tries instead of the ranges that ship with a part: "
         "{estimator: {C: {low: 0.1, high: 100, log: true}, kernel: [rbf, poly]}}",
     )
+    vary: VarySpec | None = Field(
+        default=None,
+        description="one parameter and its values, such as {network: {width: [4, 8, 16]}}; "
+        "expands into one pipeline each, NAME/width=4 and so on",
+    )
+    ablate: bool | None = Field(
+        default=None,
+        description="expands into the pipeline and, for each of its features, NAME/without-FEATURE; "
+        "pixels stand in for what made features of images",
+    )
+    explain: Annotated[Explain | None, BeforeValidator(parse_explain, json_schema_input_type=bool | Explain | None)] = (
+        Field(
+            default=None,
+            description="tell in a last phase how well what the features measure can be named, and how well what the "
+            "estimator does can be followed: true, or a mapping",
+        )
+    )
+
+    contends: bool = Field(
+        default=True,
+        # Says what rows are for, not what a trial does: one that contends is the same as before there was a choice.
+        exclude_if=lambda contends: contends is True,
+        description="whether it may be called the best of its family; false for probes, such as a pipeline that is "
+        "there to be explained",
+    )
 
     @property
     def chosen_optimizer(self) -> Part | None:
@@ -253,6 +356,13 @@ class Pipeline(Model):
         if self.network is None:
             return None
         return self.optimizer[0] if self.optimizer else DEFAULT_OPTIMIZER
+
+    @cached_property
+    def compared(self) -> dict[str, Any]:
+        """Columns that say what is compared; see `harness.suite.compared`. Thousands of trials share it."""
+        from harness.suite.compared import compared
+
+        return compared(self)
 
     @cached_property
     def plain(self) -> dict[str, Any]:
@@ -275,7 +385,32 @@ class Pipeline(Model):
         for key in self.search or ():
             if getattr(self, key) is None and not (key == "optimizer" and self.network):
                 raise ValueError(f"`search` names the {key}, and this pipeline has none")
+        self._expands_once()
         return self
+
+    def _expands_once(self) -> None:
+        """Refuse what `vary`, `ablate` and `explain` cannot do for this pipeline."""
+        for key, does in (("ablate", "removes"), ("explain", "explains")):
+            if getattr(self, key) and self.network is not None:
+                raise ValueError(f"`{key}` {does} the features before an estimator, and this pipeline has a network")
+        for key in ("vary", "ablate"):
+            for several in ("optimizer", "accelerator"):
+                if getattr(self, key) and len(getattr(self, several) or ()) > 1:
+                    raise ValueError(f"`{key}` goes with one {several}, not with a list; write a pipeline for each")
+        if self.vary is None:
+            return
+        if self.ablate:
+            raise ValueError("`vary` and `ablate` do not go together; write two pipelines")
+        named = [(piece, key, values) for piece, params in self.vary.items() for key, values in params.items()]
+        if len(named) != 1 or len(self.vary) != 1:
+            raise ValueError("`vary` takes one parameter of one part, such as vary: {network: {width: [4, 8, 16]}}")
+        (piece, key, values), *_ = named
+        if getattr(self, piece) is None:
+            raise ValueError(f"`vary` names the {piece}, and this pipeline has none")
+        if len({json.dumps(value, sort_keys=True, default=repr) for value in values}) != max(len(values), 2):
+            raise ValueError(f"`vary` needs at least two values of {key!r}, none of them twice")
+        if key in (self.search or {}).get(piece, {}):
+            raise ValueError(f"{key!r} is in `vary` and in `search`; take one of the two")
 
 
 def parse_size(value: object) -> object:

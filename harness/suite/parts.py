@@ -10,7 +10,7 @@ import pydantic
 from harness import registry
 from harness.errors import MisuseError
 from harness.registry import Kind
-from harness.suite.model import Accelerator, Part, Pipeline, parse_part
+from harness.suite.model import SCHEME_TAGS, Accelerator, Part, Pipeline, Source, parse_part
 from harness.suite.source import Path
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # What scikit-learn's classes of a dotted name have to be, where such names are taken.
 ROLES: dict[Kind, Role] = {"features": "transformer", "estimators": "classifier"}
+
+# Where a pipeline, or a feature with a network, names another dataset to learn from.
+SOURCES = (("source",), ("train", "scheme", "transferred"))
 
 
 def check_parts(values: Any) -> Iterator[tuple[Path, str]]:
@@ -30,17 +33,17 @@ def check_parts(values: Any) -> Iterator[tuple[Path, str]]:
     """
     if not isinstance(values, dict):
         return
-    for path, value in _items(values.get("datasets"), ("datasets",)):
+    for path, value in given_items(values.get("datasets"), ("datasets",)):
         yield from check_part("datasets", value, path)
     pipelines = values.get("pipelines")
     for name, pipeline in pipelines.items() if isinstance(pipelines, dict) else ():
         if not isinstance(pipeline, dict):
             continue
         path = ("pipelines", name)
-        features = _items(pipeline.get("features"), (*path, "features"))
+        features = given_items(pipeline.get("features"), (*path, "features"))
         for inner, value in features:
             yield from check_part("features", value, inner)
-        named = [(inner, part["name"]) for inner, value in features if (part := _part(value))]
+        named = [(inner, part["name"]) for inner, value in features if (part := given_part(value))]
         if len(named) == len(features):
             yield from ((named[index][0], message) for index, message in chain_problems([name for _, name in named]))
         if len(named) == len(features):
@@ -50,13 +53,14 @@ def check_parts(values: Any) -> Iterator[tuple[Path, str]]:
             yield from check_accelerators(pipeline, path)
         if "network" in pipeline:
             yield from check_part("networks", pipeline["network"], (*path, "network"))
-        for inner, value in _items(pipeline.get("optimizer"), (*path, "optimizer")):
+        for inner, value in given_items(pipeline.get("optimizer"), (*path, "optimizer")):
             yield from check_part("optimizers", value, inner)
+        yield from check_sources(pipeline, path)
 
 
 def check_part(kind: Kind, value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """Every mistake in one part."""
-    part = _part(value)
+    part = given_part(value)
     if part is None:
         return
     name, params = part["name"], part["params"]
@@ -78,19 +82,29 @@ def check_part(kind: Kind, value: Any, path: Path) -> Iterator[tuple[Path, str]]
         checked = model.model_validate(params)
     except pydantic.ValidationError as error:
         for problem in error.errors():
-            yield (*inside, *problem["loc"]), sentence(problem, model.model_fields)
+            place = (step for step in problem["loc"] if step not in SCHEME_TAGS)
+            yield (*inside, *place), sentence(problem, model.model_fields)
         return
     # Parts inside a part, such as the network of an embedding.
     nested: dict[str, Kind] = {"network": "networks", "optimizer": "optimizers"}
     for key, kind_of in nested.items():
         if isinstance(getattr(checked, key, None), Part):
             yield from check_part(kind_of, params[key], (*inside, key))
+    if kind == "features":
+        yield from check_sources(params, inside)
+
+
+def check_sources(values: dict[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
+    """Mistakes in the other datasets that the network of a pipeline, or of a feature, learns from."""
+    for keys in SOURCES:
+        if isinstance(source := _inner(values, keys), dict) and "dataset" in source:
+            yield from check_part("datasets", source["dataset"], (*path, *keys, "dataset"))
 
 
 def check_accelerators(pipeline: dict[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
     """Accelerators that cannot compute the estimator of a pipeline."""
-    part = _part(pipeline["estimator"])
-    for inner, value in _items(pipeline.get("accelerator"), (*path, "accelerator")):
+    part = given_part(pipeline["estimator"])
+    for inner, value in given_items(pipeline.get("accelerator"), (*path, "accelerator")):
         if part is not None and isinstance(value, str) and value in get_args(Accelerator):
             from harness import sklearn_parts
 
@@ -144,6 +158,13 @@ def networks_of(spec: Pipeline) -> list[Part]:
     return [*([spec.network] if spec.network else []), *map(Part.model_validate, inner)]
 
 
+def sources_of(spec: Pipeline) -> list[Source]:
+    """The other datasets that a pipeline's networks learn from: its own, and those inside its features."""
+    values = [spec.plain, *(part.params for part in spec.features or () if "network" in part.params)]
+    found = [_inner(one, keys) for one in values for keys in SOURCES]
+    return [Source.model_validate(source) for source in found if source is not None]
+
+
 def needs_keras(spec: Pipeline) -> bool:
     """Whether a pipeline computes with Keras: it has a network, or features that one has learned."""
     return spec.network is not None or any(
@@ -173,7 +194,15 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _part(value: Any) -> dict[str, Any] | None:
+def _inner(values: Any, keys: Sequence[str]) -> Any:
+    """What stands there in plain values of any shape; None where nothing does."""
+    for key in keys:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
+
+
+def given_part(value: Any) -> dict[str, Any] | None:
+    """A plain value as a part's name and parameters; None where its shape is wrong."""
     try:
         part = parse_part(value)
     except ValueError:
@@ -181,7 +210,8 @@ def _part(value: Any) -> dict[str, Any] | None:
     return part if isinstance(part, dict) and isinstance(part["name"], str) and part["name"] else None
 
 
-def _items(value: Any, path: Path) -> list[tuple[Path, Any]]:
+def given_items(value: Any, path: Path) -> list[tuple[Path, Any]]:
+    """The items of a list, or the one that stands for a list, each with its place."""
     if isinstance(value, list):
         return [((*path, index), item) for index, item in enumerate(value)]
     return [] if value is None else [(path, value)]

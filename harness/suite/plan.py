@@ -27,6 +27,7 @@ from harness.suite.model import (
     Tuning,
 )
 from harness.suite.parts import needs_keras
+from harness.suite.variants import NOWHERE, Origin, expanded
 
 # Raised when the meaning of a trial's settings changes, so that rows made before are not taken for current ones.
 TRIAL_FORMAT = 1
@@ -54,6 +55,7 @@ class Trial(Model):
     limits: Limits = Limits()
     full: bool = False
     tuning: Tuning | None = None
+    origin: Origin = NOWHERE
 
     @cached_property
     def id(self) -> str:
@@ -104,30 +106,9 @@ class Trial(Model):
             "repeat": self.repeat,
             "device": self.device,
             "backend": self.backend or "sklearn",
+            **self.spec.compared,
+            **self.origin._asdict(),
         }
-
-
-def pipeline_names(name: str, pipeline: Pipeline) -> list[tuple[str, Pipeline]]:
-    """A pipeline as the one or several that its list of optimizers, or of accelerators, stands for.
-
-    `svm` with `accelerator: [none, sklearnex]` gives `svm/none` and `svm/sklearnex`. `cnn` with
-    `optimizer: [adam, {sgd: {learning_rate: 0.1}}]` gives `cnn/adam` and `cnn/sgd`; where one optimizer stands in the
-    list more than once, its parameters tell them apart: `cnn/sgd(learning_rate=0.1)`.
-    """
-    accelerators = pipeline.accelerator or []
-    if len(accelerators) > 1:
-        return [(f"{name}/{one}", pipeline.model_copy(update={"accelerator": [one]})) for one in accelerators]
-    optimizers = pipeline.optimizer or []
-    if len(optimizers) < 2:
-        return [(name, pipeline)]
-    names = [part.name for part in optimizers]
-    return [
-        (
-            f"{name}/{part if names.count(part.name) > 1 else part.name}",
-            pipeline.model_copy(update={"optimizer": [part]}),
-        )
-        for part in optimizers
-    ]
 
 
 class Variant(NamedTuple):
@@ -135,6 +116,7 @@ class Variant(NamedTuple):
 
     spec: Pipeline
     tuning: Tuning | None = None
+    origin: Origin = NOWHERE
 
 
 TUNED = "tuned"
@@ -143,14 +125,17 @@ TUNED = "tuned"
 def variants(suite: Suite) -> dict[str, Variant]:
     """Everything that the pipelines of a suite stand for, by name.
 
-    With `tuning`, each comes twice: with the suite's own settings, and as `NAME/tuned`.
+    With `tuning`, each comes twice: with the suite's own settings, and as `NAME/tuned`. Of an ablation, the tuned ones
+    are one of their own; to a series they do not belong, since tuning may choose the parameter that is varied.
     """
     found = {}
     for name, pipeline in suite.pipelines.items():
-        for label, spec in pipeline_names(name, pipeline):
-            found[label] = Variant(_unsearched(spec))
+        for label, spec, origin in expanded(name, pipeline):
+            found[label] = Variant(_unsearched(spec), origin=origin)
             if suite.tuning:
-                found[f"{label}/{TUNED}"] = Variant(spec, suite.tuning)
+                ablation = origin.ablation and f"{origin.ablation}/{TUNED}"
+                tuned = origin._replace(series=None, series_value=None, ablation=ablation)
+                found[f"{label}/{TUNED}"] = Variant(spec, suite.tuning, tuned)
     return found
 
 
@@ -186,7 +171,7 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
     def grid(axes: Mapping[str, Sequence[Any]]) -> Iterator[Trial]:
         keys = ("seeds", "sizes", "dataset", "repeats", "pipeline", "devices", "backends")
         for seed, size, dataset, repeat, pipeline, device, backend in product(*(axes[key] for key in keys)):
-            spec, tuning = pipelines[pipeline]
+            spec, tuning, origin = pipelines[pipeline]
             full = size == "full" or size == available[dataset]
             # Of values that the suite has checked already, and one set of names for all: half the memory of a plan.
             yield Trial.model_construct(
@@ -203,6 +188,7 @@ def expand(suite: Suite, n_available: Callable[[Part], int]) -> list[Trial]:
                 limits=suite.limits,
                 full=full,
                 tuning=tuning,
+                origin=origin,
             )
 
     everything: dict[str, Sequence[Any]] = {

@@ -9,6 +9,7 @@ from harness.suite.model import PART_SCHEMA, Suite
 
 PARTS: dict[str, Kind] = {
     "datasets": "datasets",
+    "dataset": "datasets",
     "features": "features",
     "estimator": "estimators",
     "network": "networks",

@@ -93,6 +93,35 @@ def test_row_2_cannot_tell_from_two_noisy_seeds_whether_a_curve_has_flattened() 
     assert "cannot tell" in part.detail
 
 
+@pytest.mark.parametrize(
+    ("deep", "traditional", "verdict"), [(12, 3, "supported"), (3, 12, "refuted"), (8, 8, "mixed")]
+)
+def test_row_1_compares_what_the_gpu_gains_beside_the_row(deep: float, traditional: float, verdict: Verdict) -> None:
+    trials = synthetic.trials(with_deep(10, 3), devices=("cpu", "gpu"), n_test=40_000, seeds=3)
+    faster = trials["family"].map({"deep": deep, "traditional": traditional}) / 8
+    trials["train_s"] /= faster.where(trials["device"] == "gpu", 1)
+    gain = row(1, trials).parts[3]
+    assert (gain.rule, gain.verdict, gain.decides) == ("gpu_gain", verdict, False)
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"), [(30, "supported"), (0.1, "refuted"), (1, "mixed"), (0, "not measured")]
+)
+def test_row_1_compares_energy_where_a_counter_told_it(factor: float, verdict: Verdict) -> None:
+    trials = synthetic.trials(with_deep(1, 3), n_test=40_000, seeds=3, sizes=(100, 1000))
+    joules = 10 * trials["train_s"] * trials["family"].map({"traditional": 1, "deep": factor})
+    energy = row(1, trials.assign(fit_energy_j=joules if factor else math.nan, energy_source="rapl")).parts[4]
+    assert (energy.rule, energy.verdict, energy.decides) == ("energy", verdict, False)
+
+
+def test_row_1_tells_an_accuracy_that_one_family_did_not_reach() -> None:
+    planted = {"svm": Planted("traditional", lambda n: 0.08), "net": Planted("deep", lambda n: 0.015)}
+    claim = row(1, synthetic.trials(planted, datasets=("a", "b"), seeds=2, sizes=(100, 300)))
+    missed = [remark for remark in claim.remarks if "not reached within what was run" in remark]
+    assert [remark.partition(":")[0] for remark in missed] == ["a, accuracy 0.98", "b, accuracy 0.98"]
+    assert "(a and b)" in claim.sentence
+
+
 PLATEAU = Planted("traditional", lambda n: 0.2 if n < 1000 else 0.06)
 TEACHES_ROW_2 = {"svm": PLATEAU, "net": Planted("deep", power(4, -0.5))}
 CONTRADICTS_ROW_2 = {"svm": Planted("traditional", power(6, -0.5)), "net": Planted("deep", lambda n: 0.1)}
@@ -131,6 +160,22 @@ def test_row_2_with_one_seed_uses_the_test_images_and_says_so() -> None:
     claim = row(2, synthetic.trials(LIKE_MNIST, seeds=1))
     assert claim.verdict != "not measured"
     assert all("binomial" in part.method and "one seed" in part.method for part in claim.parts)
+
+
+@pytest.mark.parametrize(("exponent", "verdict"), [(-0.3, "supported"), (0.2, "refuted"), (0.0, "mixed")])
+def test_row_2_judges_what_weights_bring_where_there_is_a_deep_series(exponent: float, verdict: Verdict) -> None:
+    widths = {4: 1_000, 8: 4_000, 16: 16_000}
+    deep = synthetic.grown(
+        "cnn", "deep", lambda count: 0.02 * (count / 64_000) ** exponent, parameters=widths, sizes=(100, 10_000)
+    )
+    forest = synthetic.grown("rf", "traditional", lambda count: 0.3, parameters=widths, sizes=(100,))
+    claim = row(2, pd.concat([synthetic.trials(LIKE_MNIST, sizes=(100, 1000, 10_000)), deep, forest]))
+    (weights,) = [part for part in claim.parts if part.rule == "weights"]
+    assert weights.verdict == verdict
+    assert "cnn/width at 10,000 images" in weights.statement
+    assert weights.effect.value == pytest.approx(-exponent, abs=0.05)
+    assert any("rf/width at 100 images" in remark for remark in claim.remarks)
+    assert claim.sentence.count("twice the weights") == 1
 
 
 @pytest.mark.parametrize("keep", ["one family", "one size", "nothing completed", "no halves", "empty"])

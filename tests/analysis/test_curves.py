@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.analysis.curves import exponents, over_seeds, pareto_front, power_law
+from harness.analysis.curves import over_seeds, pareto_front, power_law
 from harness.analysis.frames import complete
 from harness.analysis.intervals import t_interval
 from tests import synthetic
@@ -63,16 +63,6 @@ def test_over_seeds_of_logarithms_is_a_geometric_mean_that_stays_positive() -> N
     (row,) = over_seeds(complete(trials), "train_s", log=True).to_dict("records")
     assert row["value"] == pytest.approx(2)
     assert 0 < row["low"] == pytest.approx(4 / row["high"])
-
-
-def test_exponents_has_a_row_for_each_line_with_three_sizes() -> None:
-    planted = {"knn": synthetic.Planted("traditional", synthetic.power(1, -0.3), lambda n: 1e-6 * n**2)}
-    trials = synthetic.trials(planted, sizes=(100, 1000, 10_000), noise=0.01)
-    table = exponents(complete(trials), "train_s")
-    assert list(table["label"]) == ["knn"]
-    assert table["exponent"][0] == pytest.approx(2, abs=0.02)
-    assert table["low"][0] < 2 < table["high"][0]
-    assert exponents(complete(trials[trials["n_train"] < 10_000]), "train_s").empty
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))

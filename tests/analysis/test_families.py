@@ -3,13 +3,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.families import compare, contenders, cross_fit, sign_changes, stays_ahead_from
+from harness.analysis.families import (
+    Crossover,
+    ahead_in_draws,
+    compare,
+    contenders,
+    cross_fit,
+    sign_changes,
+    stays_ahead_from,
+)
 from harness.analysis.frames import complete
 from harness.analysis.intervals import in_order, newcombe, resamples
+from harness.hits import pack
 from tests import synthetic
 from tests.synthetic import Planted, power
 
@@ -138,3 +148,77 @@ def test_stays_ahead_from_agrees_with_the_differences(differences: list[float]) 
     assert all((difference > 0) for size, difference in zip(sizes, differences, strict=True) if size > n_star * 1.001)
     assert math.isinf(n_star) == (not differences[-1] > 0)
     assert (n_star == 0) == all(difference > 0 for difference in differences)
+
+
+def with_hits(trials: pd.DataFrame, n_test: int) -> pd.DataFrame:
+    """The trials with which images were classified rightly: some images are hard for every pipeline and seed."""
+    difficulty = np.random.default_rng(3).random(n_test)
+    rows = trials.copy()
+    for position, accuracy in zip(rows.index, trials["accuracy"], strict=True):
+        noise = np.random.default_rng(position).normal(0, 0.05, n_test)
+        hit = np.zeros(n_test, dtype=bool)
+        hit[np.argsort(difficulty + noise)[: round(accuracy * n_test)]] = True
+        rows.loc[position, "accuracy_half_a"], rows.loc[position, "accuracy_half_b"] = hit[::2].mean(), hit[1::2].mean()
+        rows.loc[position, "correct"] = pack(hit)
+    return rows
+
+
+def test_seeds_and_test_images_are_drawn_together_where_rows_have_both() -> None:
+    # 0.5 n^-0.25 = 5 n^-0.5 at n = 10,000.
+    planted = {"svm": Planted("traditional", power(0.5, -0.25)), "net": Planted("deep", power(5, -0.5))}
+    trials = synthetic.trials(planted, sizes=(300, 1000, 3000, 10_000, 30_000), n_test=2000)
+    # All seeds have the planted error, so that little but the images can vary.
+    trials["accuracy"] = [1 - planted[row.pipeline].error(row.n_train) for row in trials.itertuples()]
+    frame = complete(with_hits(trials, 2000))
+    both, seeds_only = compare(frame, "mnist"), compare(frame.drop(columns="correct"), "mnist")
+    assert both is not None
+    assert seeds_only is not None
+    n_star, alone = both.crossover.n_star, seeds_only.crossover.n_star
+    assert n_star.value == pytest.approx(alone.value)
+    assert n_star.low < alone.low <= alone.high < n_star.high
+    assert n_star.low < 10_000 < n_star.high < math.inf
+    assert both.crossover.method == "bootstrap over 5 seeds and 2,000 test images together"
+    assert both.crossover.probability_none < 0.02
+    # Errors fall on the same images: paired, far fewer decide than independent ones would.
+    for point, other in zip(both.points, seeds_only.points, strict=True):
+        assert point.method == "crossed random effects of 5 seeds and 2,000 test images"
+        assert point.difference.value == pytest.approx(other.difference.value)
+        assert point.difference.half_width < other.difference.half_width
+
+
+def test_a_row_without_hits_leaves_the_seeds_only() -> None:
+    trials = with_hits(synthetic.trials(synthetic.LIKE_MNIST, sizes=(100, 300), seeds=2, n_test=200), 200)
+    trials.loc[(trials["n_train"] == 300) & (trials["pipeline"] == "cnn") & (trials["seed"] == 0), "correct"] = None
+    comparison = compare(complete(trials), "mnist")
+    assert comparison is not None
+    assert comparison.crossover.method == "bootstrap over 2 seeds"
+    assert ["crossed" in point.method for point in comparison.points] == [True, False]
+
+
+def test_draws_say_how_sure_it_is_that_the_curves_cross_and_how_often() -> None:
+    def at(deep: float) -> Crossover:
+        planted = {"svm": Planted("traditional", lambda n: 0.2), "net": Planted("deep", lambda n: deep)}
+        comparison = compare(complete(synthetic.trials(planted)), "mnist")
+        assert comparison is not None
+        return comparison.crossover
+
+    assert (at(0.4).probability_none, at(0.1).probability_none) == (1, 0)
+    assert (at(0.4).probability_several, at(0.1).probability_several) == (0, 0)
+    alike = at(0.2)
+    assert 0 < alike.probability_none < 1
+    assert alike.probability_several > 0.1
+
+
+@given(
+    st.integers(1, 6).flatmap(
+        lambda n: st.lists(
+            st.lists(st.one_of(st.just(math.nan), st.floats(-1, 1)), min_size=n, max_size=n), min_size=1, max_size=5
+        )
+    )
+)
+def test_many_draws_cross_where_each_does_alone(drawn: list[list[float]]) -> None:
+    differences = np.array(drawn)
+    sizes = 100 * 2.0 ** np.arange(differences.shape[1])
+    n_star, changes = ahead_in_draws(sizes, differences)
+    assert n_star.tolist() == pytest.approx([stays_ahead_from(sizes, row) for row in differences], nan_ok=True)
+    assert changes.tolist() == [len(sign_changes(sizes, row)) for row in differences]

@@ -4,7 +4,14 @@ import pandas as pd
 import pytest
 
 from harness.analysis.frames import complete
-from harness.analysis.hardware import cost_to_target, gpu_speed_up
+from harness.analysis.hardware import (
+    cost_to_target,
+    energy_to_target,
+    gpu_gain,
+    gpu_ratios,
+    gpu_speed_up,
+    peaks,
+)
 from tests import synthetic
 from tests.synthetic import Planted
 
@@ -93,3 +100,54 @@ def test_gpu_speed_up_pairs_the_same_trials() -> None:
     assert speed_up.train.low < speed_up.train.value < speed_up.train.high
     assert speed_up.predict.value == pytest.approx(1)
     assert gpu_speed_up(complete(trials[trials["device"] == "cpu"]), "deep") is None
+
+
+def test_energy_counts_tuning_features_and_fit_and_only_what_a_counter_told() -> None:
+    trials = synthetic.trials(planted(), noise=0.01)
+    assert energy_to_target(complete(trials)) is None
+    joules = trials["train_s"] * trials["family"].map({"traditional": 10.0, "deep": 30.0})
+    counted = trials.assign(fit_energy_j=joules * 0.5, features_energy_j=joules * 0.5, energy_source="rapl")
+    energy = energy_to_target(complete(counted))
+    assert energy is not None
+    assert energy.ratio.value == pytest.approx(12, rel=0.05)
+    assert energy.ratio.low > 1
+    assert (energy.sources, energy.datasets) == (("rapl",), ("mnist",))
+
+
+def on_gpu(deep: float, traditional: float) -> pd.DataFrame:
+    """Both families on both devices; the GPU is so many times as fast."""
+    trials = synthetic.trials(planted(), devices=("cpu", "gpu"), noise=0.02)
+    gpu = trials["device"] == "gpu"
+    for family, factor in (("deep", deep), ("traditional", traditional)):
+        trials.loc[gpu & (trials["family"] == family), ["train_s", "fit_s"]] *= 8 / factor
+    return trials
+
+
+def test_gpu_gain_is_the_ratio_of_the_speed_ups() -> None:
+    gain = gpu_gain(complete(on_gpu(12, 3)))
+    assert gain is not None
+    assert gain.ratio.value == pytest.approx(4, rel=0.03)
+    assert gain.ratio.low < 4 < gain.ratio.high
+    assert gain.sizes[0] == ("mnist", 100)
+    trials = on_gpu(12, 3)
+    assert gpu_gain(complete(trials[(trials["device"] == "cpu") | (trials["family"] == "deep")])) is None
+
+
+def test_gpu_ratios_are_there_for_both_families_at_every_size() -> None:
+    ratios = gpu_ratios(complete(on_gpu(12, 3)))
+    assert len(ratios) == 2 * 5
+    assert ratios.loc[ratios["family"] == "deep", "fit"].tolist() == pytest.approx([12] * 5, rel=0.05)
+    assert ratios.loc[ratios["family"] == "traditional", "fit"].tolist() == pytest.approx([3] * 5, rel=0.05)
+    assert (ratios["fit_low"] < ratios["fit"]).all()
+    assert ratios["predict"].tolist() == pytest.approx([1] * 10)
+    assert gpu_ratios(complete(synthetic.trials(planted()))).empty
+
+
+def test_peaks_count_the_trials_that_ran_out_of_memory() -> None:
+    trials = synthetic.trials(planted(), seeds=2)
+    short = (trials["pipeline"] == "net-slow") & (trials["n_train"] == 10_000)
+    table = peaks(complete(synthetic.fail(trials, short, "oom", "over 8 GiB"))).set_index(["family", "n_train"])
+    assert table.loc[("deep", 1000), ["least_mib", "median_mib", "most_mib"]].tolist() == [900, 2450, 4000]
+    assert table.loc[("deep", 1000), "most"] == "net-slow"
+    assert table.loc[("deep", 10_000), ["pipelines", "most_mib", "out_of_memory"]].tolist() == [1, 900, 2]
+    assert table["gpu_most_mib"].isna().all()

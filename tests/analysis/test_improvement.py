@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.frames import complete
-from harness.analysis.improvement import last_sizes, last_slope
+from harness.analysis.improvement import last_sizes, last_slope, slopes
 from tests import synthetic
 from tests.synthetic import Planted, power
 
@@ -55,3 +55,14 @@ def test_one_seed_has_the_interval_that_the_test_images_allow() -> None:
 
 def test_one_size_has_no_slope() -> None:
     assert last_slope(complete(synthetic.trials(synthetic.LIKE_MNIST, sizes=(1000,))), "mnist") is None
+
+
+def test_both_families_have_a_slope_on_every_dataset() -> None:
+    planted = {"svm": Planted("traditional", power(2, -0.4)), "net": Planted("deep", power(3, -0.5))}
+    table = slopes(complete(synthetic.trials(planted, datasets=("a", "b"), n_test=40_000)))
+    assert table[["dataset", "family"]].to_numpy().tolist() == [
+        ["a", "traditional"], ["a", "deep"], ["b", "traditional"], ["b", "deep"],
+    ]  # fmt: skip
+    assert table["slope"].tolist() == pytest.approx([-0.4, -0.5, -0.4, -0.5], abs=0.04)
+    assert table["error_change"].iloc[0] == pytest.approx(100 * (2**-0.4 - 1), abs=2)
+    assert (table["chosen"].iloc[1], table["first"].iloc[1], table["last"].iloc[1]) == ("net", 1000, 10_000)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.analysis.intervals import (
+    expanded_percentile,
     hybrid_difference,
     in_order,
     mean_known,
@@ -76,3 +77,16 @@ def test_mean_known_is_nanmean(rows: list[list[float]]) -> None:
     values = np.array(rows)
     expected = [np.nan if np.isnan(row).all() else np.nanmean(row) for row in values]
     assert mean_known(values, axis=1) == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_expanded_percentile_is_the_t_interval_of_a_normal_bootstrap() -> None:
+    # Hesterberg 2015, section 5.3: draws that are normal with the bootstrap's spread give the t interval back.
+    values = np.array([0.91, 0.93, 0.94, 0.90, 0.95, 0.92, 0.96])
+    n = len(values)
+    draws = stats.norm.ppf((np.arange(100_000) + 0.5) / 100_000, values.mean(), values.std() / math.sqrt(n))
+    assert expanded_percentile(values.mean(), draws, n) == pytest.approx(t_interval(values), abs=1e-5)
+
+
+def test_the_expanded_percentile_of_two_is_the_range_and_of_one_unknown() -> None:
+    assert expanded_percentile(2.0, [3.0, 1.0, 2.0, math.nan], 2) == (2.0, 1.0, 3.0)
+    assert not expanded_percentile(2.0, [1.0, 3.0], 1).known

@@ -16,7 +16,8 @@ from harness.run.executor import LocalExecutor
 from harness.suite.load import load_suite
 from harness.suite.model import Part, Pipeline, Suite
 from harness.suite.parts import networks_of
-from harness.suite.plan import Trial, matches, pipeline_names
+from harness.suite.plan import Trial, matches
+from harness.suite.variants import expanded
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = str(Path(__file__).with_name("cut_digits.py"))
@@ -44,7 +45,7 @@ def trials_of(suite: Suite) -> list[Trial]:
     """One trial per pipeline, backend and accelerator on the CPU."""
     trials = []
     for name, pipeline in suite.pipelines.items():
-        for label, spec in pipeline_names(name, pipeline):
+        for label, spec, _ in expanded(name, pipeline):
             # A quadratic discriminant wants more images of each class than features, and here are ten.
             quadratic = spec.estimator is not None and "Quadratic" in spec.estimator.name
             if quadratic or unavailable(spec, "cpu"):

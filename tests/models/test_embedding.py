@@ -10,7 +10,7 @@ from harness.data.digits import Digits
 from harness.errors import SuiteError, TrialError
 from harness.models.embedding import Embedding
 from harness.suite.load import parse_suite
-from harness.suite.model import Part, Suite, TrainSpec
+from harness.suite.model import Part, Source, Suite, TrainSpec
 from harness.suite.plan import expand
 
 TRAIN = TrainSpec(epochs=8, batch_size=32)
@@ -51,10 +51,43 @@ def test_an_untrained_network_needs_no_labels_and_another_layer_can_be_named(dig
     assert made.n_parameters_ > 0
 
 
+def test_pooled_features_are_the_means_of_channels(digits) -> None:
+    x = digits[0][:20]
+    params = {"network": Part(name="cnn"), "trained": False, "layer": "pool1", "random_state": 1}
+    maps = Embedding(**params).fit(x).transform(x).reshape(20, -1, 16)
+    pooled = Embedding(**params, pool="mean").fit(x)
+    np.testing.assert_allclose(pooled.transform(x), maps.mean(axis=1), rtol=1e-5)
+    assert pooled.get_feature_names_out().tolist() == [f"embedding_{channel}" for channel in range(16)]
+
+
+def test_shuffled_labels_teach_nothing_and_other_images_something(digits) -> None:
+    x, y, x_test, y_test = digits
+    source = Source(dataset=Part(name="digits"), n_train=150)
+
+    def right(**params) -> float:
+        network = Part(name="mlp", params={"depth": 1})
+        made = Embedding(network=network, layer="predictions", train=TRAIN, random_state=0, **params).fit(x, y)
+        return float(np.mean(made.transform(x_test).argmax(axis=1) == y_test))
+
+    assert right(labels="shuffled") < 0.3
+    # The labels given here would teach nothing, either: the other images have their own.
+    y = np.zeros_like(y)
+    assert right(source=source) > 0.6
+
+
+def test_an_autoencoders_code(digits) -> None:
+    network = Part(name="autoencoder", params={"code": 6, "widths": [16], "epochs": 2})
+    made = Embedding(network=network, layer="code", trained=False, pool="none", random_state=0).fit(digits[0])
+    assert made.transform(digits[0][:3]).shape == (3, 6)
+
+
 @pytest.mark.parametrize(
     ("params", "y", "message"),
     [
         ({"layer": "nowhere", "trained": False}, None, "has no layer 'nowhere'; it has"),
+        ({"pool": "mean", "trained": False}, None, r"the last layer of mlp gives \(256,\), not maps"),
+        ({"labels": "shuffled", "trained": False}, None, "trained is false"),
+        ({"source": Source(dataset=Part(name="digits"), n_train=9), "trained": False}, None, "trained is false"),
         ({}, None, "needs labels"),
     ],
 )

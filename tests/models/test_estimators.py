@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier, GradientBoostingClassifier, RandomForestClassifier, StackingClassifier
+from sklearn.feature_selection import RFE
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -20,7 +22,10 @@ from sklearn.preprocessing import Normalizer
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from harness.models import accelerators
 from harness.models.estimators import n_parameters
+from harness.models.estimators import n_support as counted
+from harness.suite.model import Part
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:200], Y[:200]
@@ -79,3 +84,17 @@ def test_a_kernel_machine_keeps_its_support_vectors(kernel: str) -> None:
     svc = SVC(kernel=kernel).fit(X[two], Y[two])
     n_support = int(np.sum(svc.n_support_))
     assert n_parameters(svc) == n_support * (64 + 1) + 1
+    for whole in (make_pipeline(Normalizer(), SVC()), GridSearchCV(SVC(), {"C": [1]}), SVC()):
+        whole.fit(X[two], Y[two])
+        last = getattr(whole, "best_estimator_", whole)
+        last = last[-1] if hasattr(last, "steps") else last
+        assert counted(whole) == len(last.support_vectors_)
+    assert counted(LogisticRegression().fit(X[two], Y[two])) is None
+    selected = make_pipeline(Normalizer(), RFE(logistic(), n_features_to_select=60, step=4)).fit(X[two], Y[two])
+    assert counted(selected) is None
+
+
+@pytest.mark.skipif(find_spec("sklearnex") is None, reason="scikit-learn-intelex is not installed")
+def test_support_vectors_are_counted_where_sklearnex_computes() -> None:
+    machine = accelerators.build(Part(name="sklearn.svm.SVC", params={"C": 10}), 0, "classifier", "sklearnex").fit(X, Y)
+    assert counted(machine) == len(machine.estimator_.support_vectors_)

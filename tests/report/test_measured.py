@@ -102,7 +102,8 @@ def test_the_page_says_whom_to_trust(trials: pd.DataFrame, tmp_path: Path) -> No
         assert "in 8 pairs, this machine could resolve differences of training time from 3.1% on" in shown
         assert "sklearn 90 MiB in 1.2 s" in shown
         assert "Serving" in shown
-    assert "Energy" not in text
+    assert "Energy Joules above idle" not in text
+    assert "## Energy" not in markdown
     assert len(pd.read_csv(tmp_path / "tables" / "machines.csv")) == 2
 
 

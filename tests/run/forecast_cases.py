@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from harness.measure.environment import machine
-from harness.run.columns import PHASES
+from harness.run.columns import OWN_PHASES
 from harness.run.folder import RunFolder
 from harness.run.journal import Entry, encode
 from harness.run.runner import plan_trials
@@ -51,7 +51,7 @@ def trial(n_train: int, spec: Pipeline = SVC, *, seed: int = 0, dataset: str = "
 
 def row(of: Trial, fit_s: float, *, other_s: float = 0.0, peak: int = 100 * MIB, **changes: Any) -> dict[str, Any]:
     """What an untuned trial that ended well measured: `fit_s` to fit, `other_s` for each of the other phases."""
-    seconds = {f"{phase}_s": other_s for phase in PHASES if phase != "tune"} | {"fit_s": fit_s}
+    seconds = {f"{phase}_s": other_s for phase in OWN_PHASES if phase != "tune"} | {"fit_s": fit_s}
     measured = {**seconds, "total_s": sum(seconds.values()), "peak_bytes": peak, "base_bytes": peak // 2}
     return of.identity() | {"status": "ok", "phase": None, "machine": "here"} | measured | changes
 

@@ -128,6 +128,8 @@ def test_the_parts_of_a_row_are_its_total() -> None:
     assert parts["rest"] == 2.0
     assert sum(value for part, value in parts.items() if part not in ("base", "added")) == pytest.approx(12.0)
     assert parts["base"] + parts["added"] == 100 * MIB
+    explained = costs_of(row(one, 5.0, other_s=1.0, total_s=12.0, explain_s=7.0), one)
+    assert (explained["explain"], explained["rest"]) == (7.0, 2.0), "explaining stands beside the total"
 
 
 def test_another_optimizer_is_asked_until_the_own_rows_come() -> None:

@@ -9,11 +9,13 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import RunFolderError
+from harness.hits import pack
 from harness.run import journal as journals
 from harness.run.columns import EPOCH_COLUMNS, EPOCH_IDENTITY, TRIAL_COLUMNS
 from harness.run.journal import Entry, Journal, decode, encode, read
@@ -53,6 +55,24 @@ def test_a_changed_byte_is_noticed(entry: Entry, data: st.DataObject) -> None:
     line[index] ^= data.draw(st.integers(1, 255))
     with pytest.raises(ValueError, match=r"checksum|JSON|Expecting|Extra|codec"):
         decode(bytes(line))
+
+
+def test_hits_and_explanations_read_back_and_damage_is_told() -> None:
+    hit = np.random.default_rng(0).random(10_000) < 0.9
+    good = {"trial_id": "1", "status": "ok", "correct": pack(hit), "n_test": len(hit)}
+    entry = Entry(good, [], [], [{"measure": "image", "x": 0, "content": "eJw"}])
+    assert decode(encode(entry)) == entry
+    bad = [
+        Entry(good | {"correct": good["correct"][:-4]}, []),
+        Entry(good | {"n_test": 10_008}, []),
+        Entry(good | {"n_test": None}, []),
+        Entry(good, [], [], [{"value": "much"}]),
+        Entry(good, [], [], [{"content": "A" * 40_000}]),
+        Entry(good, [], [], [1]),  # type: ignore[list-item]
+    ]
+    for other in bad:
+        with pytest.raises(ValueError, match=r"packed hits|value cannot be|content has 40,000|explanations are no"):
+            decode(encode(other))
 
 
 def filled(path: Path, count: int) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.hits import pack, unpack
 from harness.run import record as records
-from harness.run.columns import EPOCH_COLUMNS, TRIAL_COLUMNS
+from harness.run.columns import EPOCH_COLUMNS, EXPLANATION_COLUMNS, TRIAL_COLUMNS
 from harness.run.journal import Entry, decode, encode
 from harness.run.record import EventReader, Record
 from harness.suite.model import Part, Pipeline
@@ -29,13 +31,15 @@ JSON = st.recursive(
     max_leaves=6,
 )
 EVENTS = st.fixed_dictionaries(
-    {"event": st.sampled_from(["phase", "measured", "epoch", "end", "tea"])},
+    {"event": st.sampled_from(["phase", "measured", "epoch", "explanation", "end", "tea"])},
     optional={
         "phase": JSON | st.just("fit"),
         "status": JSON | st.sampled_from(records.STATUSES),
         "message": JSON,
         "error_type": JSON,
-        "values": st.dictionaries(st.sampled_from([*TRIAL_COLUMNS, *EPOCH_COLUMNS, "other"]), JSON, max_size=4),
+        "values": st.dictionaries(
+            st.sampled_from([*TRIAL_COLUMNS, *EPOCH_COLUMNS, *EXPLANATION_COLUMNS, "other"]), JSON, max_size=4
+        ),
     },
 )
 
@@ -47,7 +51,8 @@ def test_whatever_comes_the_row_can_be_journalled(events: list[dict[str, Any]]) 
         record.add(event)
     record.end("crashed", "gone")
     record.remark_losses()
-    assert decode(encode(Entry(record.row, record.epochs))).row == record.row
+    entry = Entry(record.row, record.epochs, record.tuning, record.explanations)
+    assert decode(encode(entry)) == entry
     assert record.row["trial_id"] == TRIAL.id
     for value in record.row.values():
         if isinstance(value, str):
@@ -115,7 +120,9 @@ def test_a_record_is_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     record.end("failed", "y" * 10**6, "z" * 10**6)
     record.remark_losses()
     assert len(record.epochs) == 3
-    assert record.row["message"].endswith("y; 2 epochs or tried settings after the first 3 were left out")
+    assert record.row["message"].endswith(
+        "y; 2 epochs, tried settings or explanations more than are kept were left out"
+    )
     assert len(record.row["message"]) == records.MESSAGE_LENGTH
     assert sum(len(value) for value in record.row.values() if isinstance(value, str)) < 4000
 
@@ -135,3 +142,31 @@ def test_what_never_ends_a_line_is_not_kept() -> None:
         assert list(reader.feed(b"x" * 100_000)) == []
     assert len(reader.rest) <= records.LINE_BYTES
     assert list(reader.feed(b"\n" + b"[" * 200_000 + b'\n{"event": "tea"}\n')) == [{}, {}, {"event": "tea"}]
+
+
+def test_hits_pass_whole_and_never_without_their_number() -> None:
+    hit = np.random.default_rng(0).random(50_000) < 0.5
+    record = Record(TRIAL, None)
+    record.add({"event": "measured", "values": {"correct": pack(hit), "n_test": 50_000}})
+    np.testing.assert_array_equal(unpack(record.row["correct"], 50_000), hit)
+    for values in ({"n_test": 49_000}, {"correct": "eJw"}, {"correct": pack(hit[:1000])}):
+        record.add({"event": "measured", "values": values})
+    assert record.garbage == 3
+    assert record.row["n_test"] == 50_000
+    assert records.cell("A" * 70_000, 2**16) is None, "half of a packed text is worth nothing"
+
+
+def test_explanations_are_bounded_in_lines_and_in_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MAX_EXPLANATIONS", 3)
+    monkeypatch.setattr(records, "MAX_CONTENT", 40)
+    lines = Record(TRIAL, None)
+    content = Record(TRIAL, None)
+    for number in range(5):
+        lines.add({"event": "explanation", "values": {"measure": "r2", "item": "hog_0", "x": number, "value": 0.5}})
+        content.add({"event": "explanation", "values": {"measure": "image", "x": number, "content": "A" * 30}})
+    lines.add({"event": "explanation", "values": {"measure": "r2", "trial_id": "another"}})
+    assert [line["x"] for line in lines.explanations] == [0, 1, 2]
+    assert len(content.explanations) == 2
+    assert (lines.surplus, content.surplus) == (3, 3)
+    lines.remark_losses()
+    assert "explanations more than are kept" in lines.row["message"]

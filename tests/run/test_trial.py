@@ -7,19 +7,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from harness.errors import DataError, DivergedError
+from harness.hits import unpack
 from harness.measure import devices, energy
 from harness.models import accelerators
 from harness.run import trial as trials
 from harness.run.columns import PHASES
-from harness.run.executor import InProcessExecutor
+from harness.run.executor import InProcessExecutor, own_seconds
+from harness.run.explaining import feature_names
 from harness.run.phases import IDLE_VARIABLE, cpu_seconds, measured, phase, probes
 from harness.run.trial import evaluate, failure_message, failure_status, run_trial
 from harness.suite.model import Part, Pipeline
@@ -217,7 +222,10 @@ def test_a_traditional_trial_measures_every_phase() -> None:
     )
     assert row["accuracy"] > 0.9
     assert row["n_features"] == 20
-    for name in set(PHASES) - {"tune"}:
+    hit = unpack(row["correct"], row["n_test"])
+    assert [hit.mean(), hit[::2].mean()] == pytest.approx([row["accuracy"], row["accuracy_half_a"]])
+    assert 10 <= row["n_support"] <= 300
+    for name in set(PHASES) - {"tune", "explain"}:
         assert row[f"{name}_s"] > 0
         assert row[f"{name}_peak_bytes"] >= row[f"{name}_added_bytes"] >= 0
     assert (row["accelerator"], row["device_used"]) == ("none", "cpu")
@@ -268,3 +276,43 @@ def test_published_figures_on_a_slice_of_real_mnist(mnist_home: Path) -> None:
     row = run(trial("mnist", 2000, features="pixels", estimator={"sklearn.svm.SVC": {"C": 10}}), mnist_home)
     assert 0.94 < row["accuracy"] < 0.97
     assert row["n_test"] == 10_000
+
+
+def test_what_explains_a_pipeline_gets_its_pieces_and_stands_beside_its_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def explain(**given: Any) -> Any:
+        seen.update(given)
+        time.sleep(0.2)
+        lines = [{"measure": "r2", "item": given["feature_names"][0], "x": 0.5, "value": 0.25}]
+        return SimpleNamespace(measured={"explained_r2": 0.25, "completeness": float("nan")}, lines=lines)
+
+    monkeypatch.setattr("harness.explain.run.explain", explain)
+    chain = ["deskew", {"hog": {"pixels_per_cell": 4}}, "sklearn.preprocessing.StandardScaler"]
+    one = trial("digits", 100, features=chain, estimator="sklearn.naive_bayes.GaussianNB", explain={"images": 60})
+    record = InProcessExecutor(None).run_one(one, Path("unused"), lambda event: None)
+    row = record.row
+    assert (row["status"], row["explained_r2"], row["completeness"]) == ("ok", 0.25, None)
+    assert record.explanations == [{"measure": "r2", "item": seen["feature_names"][0], "x": 0.5, "value": 0.25}]
+    assert row["explain_s"] >= 0.2
+    assert own_seconds({"explain_s": 0.2}, 0.5) == pytest.approx(0.3)
+    assert own_seconds({}, 0.5) == 0.5
+    assert len(seen["images"]) == len(seen["labels"]) == row["n_test"]
+    assert len(seen["train_images"]) == len(seen["train_labels"]) == 100
+    assert seen["options"].images == 60
+    matrix = seen["transform"](seen["images"])
+    assert matrix.shape[1] == len(seen["feature_names"]) == row["n_features"]
+    assert seen["feature_names"][0].startswith("hog_")
+    predicted = seen["estimator"].predict(matrix)
+    np.testing.assert_array_equal(predicted == seen["labels"], unpack(row["correct"], row["n_test"]))
+
+
+def test_features_without_names_are_numbered() -> None:
+    features = np.random.default_rng(0).random((5, 3))
+    silent = make_pipeline(FunctionTransformer(), StandardScaler()).fit(features)
+    assert feature_names(silent, 3) == ["x0", "x1", "x2"]
+    assert feature_names(make_pipeline(FunctionTransformer()).fit(features), 3) == [
+        "feature_0",
+        "feature_1",
+        "feature_2",
+    ]

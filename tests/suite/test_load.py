@@ -156,3 +156,73 @@ def test_files_that_are_no_suite(tmp_path: Path) -> None:
         (tmp_path / "x.yaml").write_text(text)
         with pytest.raises(SuiteError, match="expected a mapping"):
             load_suite(str(tmp_path / "x.yaml"))
+
+
+EXPANDING = """\
+suite: small
+datasets: [digits]
+sizes: [50]
+pipelines:
+  a:
+    features: [deskew, hog]
+    estimator: {sklearn.svm.SVC: {C: 1}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("    vary: {estimator: {C: [1, 10], gamma: [1, 2]}}", "5:3: pipelines.a: `vary` takes one parameter"),
+        (
+            "    vary: {network: {width: [4, 8]}}",
+            "5:3: pipelines.a: `vary` names the network, and this pipeline has none",
+        ),
+        ("    vary: {estimator: {C: [1]}}", "5:3: pipelines.a: `vary` needs at least two values of 'C'"),
+        ("    vary: {estimator: {C: [1, 2, 1]}}", "`vary` needs at least two values of 'C', none of them twice"),
+        ("    vary: {estimator: {C: [1, -2]}}", "8:31: pipelines.a.vary.estimator.C[1]: "),
+        ("    vary: {estimator: {c: [1, 2]}}", "did you mean 'C'?"),
+        ("    vary: {estimator: {C: [1, 2]}}\n    ablate: true", "`vary` and `ablate` do not go together"),
+        ("    vary: {estimator: {C: [1, 2]}}\n    accelerator: [none, sklearnex]", "not with a list"),
+        ("    ablate: true\n    accelerator: [none, sklearnex]", "`ablate` goes with one accelerator"),
+        ("    ablate: true\n  b: {network: cnn, ablate: true}", "9:3: pipelines.b: `ablate` removes the features"),
+        ("    ablate: true\n  b: {network: cnn, explain: true}", "`explain` explains the features"),
+        (
+            "  b: {features: pixels, estimator: sklearn.svm.SVC, ablate: true}",
+            "8:53: pipelines.b.ablate: nothing can be removed from pixels; leave `ablate` out",
+        ),
+        (
+            "    ablate: true\n  b: {features: hog, estimator: {sklearn.svm.SVC: {C: 1}}}",
+            "pipelines.b: 'b' is the same as 'a/without-deskew'; a trial runs once, so leave one out",
+        ),
+        ("    explain: {image: 100}", "8:15: pipelines.a.explain.image: unknown key 'image'; did you mean 'images'?"),
+        ("    explain: {images: 10}", "8:15: pipelines.a.explain.images: "),
+        ("  b: {network: cnn, train: {scheme: joined}}", "8:29: pipelines.b.train.scheme: expected joint, frozen"),
+        (
+            "  b: {network: cnn, train: {scheme: {transferred: {dataset: minst, n_train: 50}}}}",
+            "8:52: pipelines.b.train.scheme.transferred.dataset: unknown dataset 'minst'; did you mean 'mnist'?",
+        ),
+        (
+            "  b: {features: [{embedding: {network: cnn, source: {dataset: minst, n_train: 50}}}], "
+            "estimator: sklearn.svm.SVC}",
+            "features[0].embedding.source.dataset: unknown dataset 'minst'; did you mean 'mnist'?",
+        ),
+        (
+            "  b: {network: cnn, train: {scheme: {transferred: {dataset: mnist, n: 50}}}}",
+            "pipelines.b.train.scheme.transferred.n_train: 'n_train' is required",
+        ),
+    ],
+)
+def test_mistakes_in_what_expands_and_explains(lines: str, words: str) -> None:
+    told = problems(f"{EXPANDING}{lines}\n")
+    assert any(words in line for line in told), told
+
+
+def test_what_expands_reads_back_and_smoke_explains_few_images() -> None:
+    text = (
+        f"{EXPANDING}    ablate: true\n    explain: true\n  b: {{network: cnn, vary: {{network: {{width: [4, 8]}}}}}}\n"
+    )
+    suite = parse_suite(text, "s.yaml")
+    assert parse_suite(dump_suite(suite), "s.yaml") == suite
+    explained = smoked(suite).pipelines["a"].explain
+    assert explained is not None
+    assert explained.images == 50

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.suite.compared import compared
 from harness.suite.load import parse_suite
-from harness.suite.model import Match, Part, Suite
+from harness.suite.model import Match, Part, Pipeline, Suite
+from harness.suite.parts import chain_problems
 from harness.suite.plan import Trial, expand, matches, parse_only
 
 RF = {"features": ["pixels"], "estimator": "sklearn.ensemble.RandomForestClassifier"}
@@ -165,3 +167,128 @@ def test_a_list_of_accelerators_expands_into_one_pipeline_each() -> None:
     assert len({t.id for t in both}) == 2
     with pytest.raises(pydantic.ValidationError, match="belongs to an estimator"):
         suite(pipelines={"cnn": CNN | {"accelerator": "cuml"}})
+
+
+CHAIN = [
+    "deskew",
+    {"hog": {"pixels_per_cell": 7}},
+    "sklearn.preprocessing.StandardScaler",
+    {"pca": {"n_components": 20}},
+]
+SVM = {"sklearn.svm.SVC": {"C": 10}}
+
+
+def test_an_ablation_is_what_would_be_written_by_hand() -> None:
+    plan = trials(
+        sizes=[100],
+        seeds=1,
+        pipelines={"hog-svm": {"features": CHAIN, "estimator": SVM, "ablate": True, "explain": True}},
+    )
+    assert [(t.identity()["ablation"], t.identity()["removed"]) for t in plan] == [
+        ("hog-svm", stage) for stage in (None, "deskew", "hog", "StandardScaler", "pca")
+    ]
+    assert [t.pipeline for t in plan] == ["hog-svm", *(f"hog-svm/without-{t.identity()['removed']}" for t in plan[1:])]
+    by_hand = [CHAIN, CHAIN[1:], ["deskew", "pixels", *CHAIN[2:]], [*CHAIN[:2], CHAIN[3]], CHAIN[:3]]
+    for one, features in zip(plan, by_hand, strict=True):
+        (hand,) = trials(
+            sizes=[100], seeds=1, pipelines={"x": {"features": features, "estimator": SVM, "explain": {"images": 1000}}}
+        )
+        assert hand.id == one.id
+        assert not chain_problems([part.name for part in one.spec.features or []])
+
+
+def test_twins_and_pixels_are_removed_only_where_something_is_left_to_compare() -> None:
+    scaler = "sklearn.preprocessing.StandardScaler"
+    plan = trials(
+        sizes=[100],
+        seeds=1,
+        pipelines={"p": {"features": ["pixels", scaler, "pca", scaler, scaler], "estimator": SVM, "ablate": True}},
+    )
+    assert [t.identity()["removed"] for t in plan] == [None, "StandardScaler", "pca", "StandardScaler-2"]
+
+
+def test_a_series_is_what_would_be_written_by_hand() -> None:
+    pipelines = {
+        "cnn": {"network": {"cnn": {"depth": 2}}, "vary": {"network": {"width": [4, 8]}}},
+        "svm": {"features": "pixels", "estimator": SVM, "vary": {"estimator": {"kernel": ["rbf", "linear"]}}},
+    }
+    plan = trials(sizes=[100], seeds=1, pipelines=pipelines)
+    assert [(t.pipeline, t.identity()["series"], t.identity()["series_value"]) for t in plan] == [
+        ("cnn/width=4", "cnn/width", 4.0),
+        ("cnn/width=8", "cnn/width", 8.0),
+        ("svm/kernel=rbf", "svm/kernel", None),
+        ("svm/kernel=linear", "svm/kernel", None),
+    ]
+    (hand,) = trials(sizes=[100], seeds=1, pipelines={"x": {"network": {"cnn": {"depth": 2, "width": 8}}}})
+    assert hand.id == plan[1].id
+    assert plan[1].identity()["architecture"] == "cnn(depth=2, width=8)"
+    assert Trial.model_validate_json(plan[1].model_dump_json()).identity() == plan[1].identity()
+
+
+def test_tuned_ones_are_an_ablation_of_their_own_and_in_no_series() -> None:
+    pipelines = {
+        "a": {"features": ["hog"], "estimator": SVM, "ablate": True},
+        "v": {"features": "pixels", "estimator": SVM, "vary": {"estimator": {"gamma": [0.1, 1]}}},
+    }
+    rows = {t.pipeline: t.identity() for t in trials(sizes=[100], seeds=1, pipelines=pipelines, tuning={"trials": 3})}
+    assert rows["a/without-hog"]["ablation"] == "a"
+    assert (rows["a/without-hog/tuned"]["ablation"], rows["a/without-hog/tuned"]["removed"]) == ("a/tuned", "hog")
+    assert rows["v/gamma=0.1"]["series"] == "v/gamma"
+    assert rows["v/gamma=0.1/tuned"]["series"] is None
+
+
+NET = {"network": {"cnn": {"width": 4}}}
+RANDOM = {"sklearn.random_projection.GaussianRandomProjection": {"n_components": 9}}
+
+
+@pytest.mark.parametrize(
+    ("features", "origin"),
+    [
+        (["deskew", "pixels", "sklearn.preprocessing.StandardScaler", "pca"], "pixels"),
+        (["pixels", RANDOM], "random"),
+        (["deskew", "hog", "pca"], "hand"),
+        (["hog", RANDOM], "hand"),
+        ([{"embedding": NET}], "learned"),
+        ([{"embedding": {**NET, "trained": False}}, "pca"], "random"),
+        ([{"embedding": {**NET, "labels": "shuffled"}}], "shuffled"),
+        ([{"embedding": {**NET, "source": {"dataset": "mnist", "n_train": 100}}}], "transferred"),
+        ([{"embedding": {**NET, "train": {"scheme": "frozen"}}}], "random"),
+        ([{"embedding": {"network": {"vgg16": {"weights": "imagenet"}}, "trained": False}}], "transferred"),
+        ([{"embedding": {"network": "autoencoder", "layer": "code", "trained": False}}], "learned"),
+    ],
+)
+def test_where_features_come_from(features: Any, origin: str) -> None:
+    assert compared(Pipeline.model_validate({"features": features, "estimator": SVM}))["feature_origin"] == origin
+
+
+def test_schemes_and_what_a_person_chose() -> None:
+    bare = compared(Pipeline.model_validate({"network": "cnn"}))
+    assert bare == {
+        "scheme": "joint",
+        "architecture": "cnn",
+        "classifier": None,
+        "feature_origin": "end_to_end",
+        "n_choices": 1,
+    }
+    train = {"epochs": 3, "scheme": {"transferred": {"dataset": "mnist", "n_train": 50}}}
+    chosen = Pipeline.model_validate(
+        {
+            "features": "hog",
+            "network": {"mlp": {"width": 4}},
+            "optimizer": {"sgd": {"learning_rate": 0.1}},
+            "train": train,
+        }
+    )
+    # Three parts with a value each in two, and epochs, dataset and n_train.
+    assert compared(chosen)["n_choices"] == 8
+    assert (compared(chosen)["scheme"], compared(chosen)["feature_origin"]) == ("transferred", "network_on_features")
+    svm = Pipeline.model_validate({"features": CHAIN, "estimator": {"sklearn.svm.SVC": {"gamma": 1, "C": 10}}})
+    assert (compared(svm)["classifier"], compared(svm)["n_choices"]) == ("SVC(C=10, gamma=1)", 9)
+
+
+def test_a_recipe_without_a_scheme_is_the_joint_one() -> None:
+    plain, joint, frozen = (
+        trials(sizes=[100], seeds=1, pipelines={"cnn": {"network": "cnn", "train": {"epochs": 2, **scheme}}})[0].id
+        for scheme in ({}, {"scheme": "joint"}, {"scheme": "frozen"})
+    )
+    assert plain == joint != frozen

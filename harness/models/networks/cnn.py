@@ -23,6 +23,10 @@ def cnn(
 ) -> "keras.Model":
     """Convolution and pooling blocks, one hidden layer, softmax.
 
+    Its layers are called, so that an `embedding` can name them, `conv1`, `norm1` (with `batch_norm`), `relu1` and
+    `pool1` in the first block, `conv2` and so on in the next, then `flatten`, `dense` and `predictions`. The channels
+    of block k as the next one sees them are those of `poolk`.
+
     Parameters
     ----------
     input_shape
@@ -59,15 +63,21 @@ def cnn(
         raise TrialError(f"cnn: depth {depth} halves {height}x{breadth} images below one pixel; use depth <= {deepest}")
     inputs = layers.Input(input_shape)
     x = inputs
-    for block in range(depth):
-        filters = width * 2**block
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal")(x)
+    for block in range(1, depth + 1):
+        x = layers.Conv2D(
+            width * 2 ** (block - 1),
+            3,
+            padding="same",
+            use_bias=not batch_norm,
+            kernel_initializer="he_normal",
+            name=f"conv{block}",
+        )(x)
         if batch_norm:
-            x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
-        x = layers.ReLU()(x)
-        x = layers.MaxPooling2D(2)(x)
-    x = layers.Flatten()(x)
+            x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"norm{block}")(x)
+        x = layers.ReLU(name=f"relu{block}")(x)
+        x = layers.MaxPooling2D(2, name=f"pool{block}")(x)
+    x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(dropout)(x) if dropout else x
-    x = layers.Dense(dense_units, activation="relu", kernel_initializer="he_normal")(x)
+    x = layers.Dense(dense_units, activation="relu", kernel_initializer="he_normal", name="dense")(x)
     x = layers.Dropout(dropout)(x) if dropout else x
     return keras.Model(inputs, probabilities(x, n_classes), name="cnn")

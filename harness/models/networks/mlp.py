@@ -43,8 +43,8 @@ def mlp(
 
     inputs = layers.Input(input_shape)
     x = layers.Flatten()(inputs)
-    for _ in range(depth):
-        x = layers.Dense(width, activation="relu", kernel_initializer="he_normal")(x)
+    for number in range(1, depth + 1):
+        x = layers.Dense(width, activation="relu", kernel_initializer="he_normal", name=f"hidden{number}")(x)
         if dropout:
             x = layers.Dropout(dropout)(x)
     return keras.Model(inputs, probabilities(x, n_classes), name="mlp")

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.analysis.curves import exponents, over_seeds
+from harness.analysis.censoring import exponents
+from harness.analysis.curves import over_seeds
 from harness.analysis.frames import complete, lines_of
 from harness.analysis.timing import comparable
 from harness.report.figures import style
@@ -73,7 +74,9 @@ def caption(facts: Facts) -> str:
     method = f" (method: {', '.join(facts.methods)})" if facts.methods else ""
     fitted = (
         "The exponents in the table are slopes of log cost on log size (least squares, one point per size): 1 is "
-        "proportional, 2 quadratic. A line that bends has no one exponent, and its interval is wide."
+        "proportional, 2 quadratic. A line that bends has no one exponent, and its interval is wide. "
+        "Trials that ran into a limit of time or memory count by what they had taken until then, as a lower bound "
+        "(censored regression)."
         if len(facts.exponents)
         else "No exponent was fitted: that takes three sizes."
     )

@@ -129,8 +129,8 @@ def panels(count: int, legend_rows: int = 0) -> tuple[Figure, list[Axes]]:
     return figure, flat[:count]
 
 
-def plot(axes: Axes, line: Line, look: Look) -> None:
-    """Draw a line with its intervals as bars."""
+def plot(axes: Axes, line: Line, look: Look, *, joined: bool = True) -> None:
+    """Draw a line with its intervals as bars, or its points only."""
     y, low, high = (np.array(part) for part in (line.y, line.low, line.high))
     bars = np.nan_to_num(np.array([y - low, high - y]), nan=0.0)
     axes.errorbar(
@@ -138,7 +138,7 @@ def plot(axes: Axes, line: Line, look: Look) -> None:
         y,
         yerr=bars if bars.any() else None,
         color=look.colour,
-        linestyle=look.dash,
+        linestyle=look.dash if joined else "none",
         linewidth=1.5,
         elinewidth=1.1,
         marker=look.marker,
@@ -170,9 +170,12 @@ def legend_rows(lines: Lines) -> int:
     return len(lines) + len({family for _, family in lines})
 
 
-def legend(figure: Figure, lines: Lines, notes: Mapping[str, str] | None = None) -> None:
-    """A legend right of the panels, one heading for each family; a label's note stands behind it."""
-    look_of = looks(lines)
+def legend(figure: Figure, lines: Lines, notes: Mapping[str, str] | None = None, *, among: Lines = ()) -> None:
+    """A legend right of the panels, one heading for each family; a label's note stands behind it.
+
+    Where not all lines of a report are drawn, `among` are all of them, so that looks stay the same.
+    """
+    look_of = looks(among or lines)
     handles: list[Line2D] = []
     labels: list[str] = []
     headings: list[int] = []

@@ -1,0 +1,1 @@
+"""How easily a representation can be explained: the same measures for every one, whoever or whatever made it."""
