@@ -170,7 +170,8 @@ def _crossover(comparison: Comparison) -> str:
             return f"below {smallest:,}"
         return f"above {largest:,}" if size == float("inf") else f"{size:,.0f}"
 
-    interval = f" (95% {told(n_star.low)} to {told(n_star.high)}, bootstrap over seeds)" if n_star.known else ""
+    crossover = comparison.crossover
+    interval = f" (95% {told(n_star.low)} to {told(n_star.high)}, {crossover.method})" if n_star.known else ""
     several = comparison.crossover.crossings
     also = (
         f"; the curves cross {len(several)} times, at {', '.join(f'{size:,.0f}' for size in several)}"

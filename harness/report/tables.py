@@ -107,18 +107,24 @@ def families(comparisons: tuple[Comparison, ...]) -> pd.DataFrame:
 
 
 def crossovers(comparisons: tuple[Comparison, ...]) -> pd.DataFrame:
-    """n* for each dataset; 0 stands for below the smallest common size, inf for above the largest."""
+    """n* for each dataset; 0 stands for below the smallest common size, inf for above the largest.
+
+    The probabilities are shares of bootstrap draws: deep never stays ahead; the curves cross more than once.
+    """
     rows = [
         (
             comparison.dataset,
             *comparison.crossover.n_star,
             comparison.points[0].n_train,
             comparison.points[-1].n_train,
+            comparison.crossover.probability_none,
+            comparison.crossover.probability_several,
             " ".join(f"{size:.0f}" for size in comparison.crossover.crossings),
         )
         for comparison in comparisons
     ]
-    return pd.DataFrame(rows, columns=["dataset", "n_star", "low", "high", "smallest", "largest", "crossings"])
+    shares = ("probability_none", "probability_several")
+    return pd.DataFrame(rows, columns=["dataset", "n_star", "low", "high", "smallest", "largest", *shares, "crossings"])
 
 
 def claims(judged: tuple[Claim, ...]) -> pd.DataFrame:
@@ -151,11 +157,14 @@ def claims_json(judged: tuple[Claim, ...]) -> str:
             "remarks": list(claim.remarks),
             "parts": [
                 {
+                    "rule": part.rule,
+                    "dataset": part.dataset or None,
                     "statement": part.statement,
                     "verdict": part.verdict,
                     "effect": number(part.effect.value),
                     "low": number(part.effect.low),
                     "high": number(part.effect.high),
+                    "threshold": part.threshold,
                     "unit": part.unit,
                     "method": part.method,
                     "decides": part.decides,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -16,47 +15,13 @@ from harness.analysis.frames import complete
 from harness.analysis.trust import trust
 from harness.files import write_atomic, write_text
 from harness.report import measured, page, tables
-from harness.report.figures import accuracy, cost, crossover, optimizers, pareto, style, tuning
+from harness.report.content import FIGURES, TABLES, Frames
+from harness.report.figures import cost, crossover, style
 
 if TYPE_CHECKING:
     from harness.results import Results
 
 DPI = 150
-# Tables that are shown where something of theirs was measured: title, how to make them, what to know of them.
-MEASURED: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = {
-    "tuned": (
-        "Default and tuned",
-        measured.tuned,
-        "Test accuracy of each pipeline as the suite has it and as tuning left it (means over the seeds that have "
-        "both, and the difference with its 95% interval), and what tuning cost: settings tried and seconds, which are "
-        "in no other time of this report.",
-    ),
-    "cold_warm": (
-        "Cold and warm",
-        measured.cold_warm,
-        "Cold: a trial's process is forked from one that has imported the libraries (spawn; import is paid once for "
-        "all trials), then data are loaded, the network built and its first step traced and compiled. Warm: one "
-        "further gradient step.",
-    ),
-    "serving": (
-        "Serving",
-        measured.serving,
-        "A fitted model, warm: latency of single images (50th, 95th and 99th percentile of calls), throughput in "
-        "large batches, features included, and the size of the stored model.",
-    ),
-    "memory": (
-        "Memory",
-        measured.memory,
-        "Peaks in MiB. Libraries are what a trial's process holds before it does anything, own is what its peak adds "
-        "to that; children are its own processes, shared pages counted in parts; GPU is the backend's allocator, GPU "
-        "process what the driver counts.",
-    ),
-    "energy": (
-        "Energy",
-        measured.energy,
-        "Joules above idle, from the counters named; trials without a counter are absent, nothing is estimated.",
-    ),
-}
 
 
 def write_report(results: Results, out: Path) -> Path:
@@ -65,7 +30,7 @@ def write_report(results: Results, out: Path) -> Path:
     Parameters
     ----------
     results : Results
-        Trials, epochs, environment and name of a run.
+        The tables, environment and name of a run.
     out : Path
         The folder; made where it is missing. `index.html` shows everything and needs nothing else; `report.md` shows
         `figures/*.png`. Written twice from the same results, all files are the same byte for byte. A figure that an
@@ -77,26 +42,19 @@ def write_report(results: Results, out: Path) -> Path:
         Of `index.html`.
     """
     trials = complete(results.trials)
-    accuracy_facts, cost_facts = accuracy.facts(trials), cost.facts(trials)
-    pareto_facts, crossover_facts = pareto.facts(trials), crossover.facts(trials)
-    optimizer_facts = optimizers.facts(trials, results.epochs)
-    figures = (
-        _figure(out, accuracy, accuracy_facts),
-        _figure(out, crossover, crossover_facts),
-        _figure(out, cost, cost_facts),
-        _figure(out, pareto, pareto_facts),
-        _figure(out, optimizers, optimizer_facts),
-        _figure(out, tuning, tuning.facts(trials, results.tuning)),
-    )
+    run = Frames(trials, results.epochs, results.tuning, results.explanations)
+    facts = {drawn.module.NAME: drawn.facts(run) for drawn in FIGURES}
+    made = [(drawn, _figure(out, drawn.module, facts[drawn.module.NAME])) for drawn in FIGURES]
+    comparisons = facts[crossover.NAME].panels
     judged = claims(trials)
     judged_trust = trust(trials, results.environment)
     frames = {
         "claims": tables.claims(judged),
         "summary": tables.summary(trials),
-        "families": tables.families(crossover_facts.panels),
-        "crossovers": tables.crossovers(crossover_facts.panels),
-        "exponents": cost_facts.exponents,
-        **{name: make(trials) for name, (_, make, _) in MEASURED.items()},
+        "families": tables.families(comparisons),
+        "crossovers": tables.crossovers(comparisons),
+        "exponents": facts[cost.NAME].exponents,
+        **{table.name: table.make(run) for table in TABLES},
         "machines": measured.machines(judged_trust, results.environment),
         "footprints": measured.footprints(results.environment),
         "statuses": tables.statuses(trials),
@@ -111,14 +69,14 @@ def write_report(results: Results, out: Path) -> Path:
         suite=next(iter(trials["suite"]), ""),
         counts=_counts(trials),
         claims=judged,
-        figures=figures,
+        figures=tuple(figure for drawn, figure in made if drawn.always or figure.svg),
         exponents=page.exponents_table(frames["exponents"], cost.METRICS),
         families=page.families_table(frames["families"]),
         summary=page.summary_table(trials),
         measured=tuple(
-            page.Section(name, title, (text,), page.plain_table(frames[name]))
-            for name, (title, _, text) in MEASURED.items()
-            if len(frames[name])
+            page.Section(table.name, table.title, (table.text,), page.plain_table(frames[table.name]))
+            for table in TABLES
+            if len(frames[table.name])
         ),
         trust=page.Section(
             "trust",

@@ -23,6 +23,7 @@ class Run(NamedTuple):
     tuning: pd.DataFrame
     environment: dict[str, Any]
     name: str
+    explanations: pd.DataFrame = pd.DataFrame()
 
 
 def run(trials: pd.DataFrame, **changes: Any) -> Run:
@@ -67,16 +68,16 @@ def test_a_report_has_all_its_parts(small: pd.DataFrame, tmp_path: Path) -> None
     index = write_report(run(small), tmp_path / "new" / "report")
     out = tmp_path / "new" / "report"
     assert index == out / "index.html"
-    drawn = {"accuracy", "cost", "crossover", "pareto"}
+    drawn = {"accuracy", "cost", "crossover", "pareto", "targets", "learning-curves", "budget", "ranks", "profiles"}
     kinds = {f"{name}.{kind}" for name in drawn for kind in ("png", "svg")}
     assert {path.name for path in (out / "figures").iterdir()} == kinds
     assert len(json.loads((out / "claims.json").read_text())) == 5
     summary = pd.read_csv(out / "tables" / "summary.csv")
     assert len(summary) == 12
     markdown = (out / "report.md").read_text()
-    assert set(re.findall(r"\(figures/(\w+)\.png\)", markdown)) == drawn
+    assert set(re.findall(r"\(figures/([\w-]+)\.png\)", markdown)) == drawn
     outline = read(index)
-    assert outline.tags.count("img") == 4
+    assert outline.tags.count("img") == len(drawn)
     assert "not measured" in outline.text
     assert "8.0 GiB" in outline.text
 
