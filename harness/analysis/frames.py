@@ -29,6 +29,8 @@ NUMBERS = (
     "epochs", "explained_r2", "explained_r2_shuffled", "disentanglement", "completeness", "informativeness",
     "surrogate_fidelity", "deletion_area", "insertion_area", "features_needed",
 )  # fmt: skip
+# A table with all of these has been completed: no run's has a label.
+LABELLED = frozenset((*TEXT, *NUMBERS, "label"))
 TUNING_TEXT = ("trial_id", "dataset", "pipeline", "params", "message")
 TUNING_NUMBERS = ("n_train", "seed", "candidate", "score", "best", "seconds", "cpu_seconds")
 EXPLANATION_TEXT = ("trial_id", "dataset", "pipeline", "model", "measure", "item", "property", "content")
@@ -51,6 +53,8 @@ def complete(trials: pd.DataFrame) -> pd.DataFrame:
     MisuseError
         If the table has rows but lacks a column that says what a row is.
     """
+    if LABELLED.issubset(trials.columns):
+        return trials
     missing = [column for column in IDENTITY if column not in trials.columns]
     if missing and len(trials):
         has = ", ".join(map(str, trials.columns)) or "no columns"
