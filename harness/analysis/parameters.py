@@ -46,7 +46,8 @@ def series(trials: pd.DataFrame) -> tuple[Series, ...]:
     A value that fewer than half of the seeds completed is left out, and then a seed that lacks one of the others: a
     slope over other values would be another slope. So is a value that diverged with any seed (`families.contenders`).
     """
-    rows = contenders(trials[trials["series"] != ""]).dropna(subset=["n_parameters", "series_value", "accuracy"])
+    rows = contenders(trials[trials["series"] != ""], probes=True)
+    rows = rows.dropna(subset=["n_parameters", "series_value", "accuracy"])
     rows = rows[(rows["n_parameters"] > 0) & (rows["n_test"] > 0)]
     found = (_series(key, group) for key, group in rows.groupby(KEY, sort=True))
     return tuple(each for each in found if each is not None)
@@ -164,7 +165,7 @@ def support_vectors(trials: pd.DataFrame) -> pd.DataFrame:
         pipeline, t over seeds; NaN with one size) and `error_exponent` (that of log error, over the same trials). Empty
         where no row has `n_support`.
     """
-    rows = contenders(trials).dropna(subset=["n_support", "accuracy"])
+    rows = contenders(trials, probes=True).dropna(subset=["n_support", "accuracy"])
     rows = rows[(rows["n_support"] > 0) & (rows["n_test"] > 0)]
     made = [row for key, group in rows.groupby(["dataset", "label"], sort=True) for row in _grown(key, group)]
     columns = [

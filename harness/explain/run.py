@@ -51,6 +51,8 @@ class Explanation(NamedTuple):
     lines: list[dict[str, Any]]
 
 
+# Many small products of matrices: threads cost more than they bring, ten times as much where a machine is busy.
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
 def explain(
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
@@ -87,22 +89,6 @@ def explain(
         `explained_r2`, `explained_r2_shuffled`, `disentanglement`, `completeness`, `informativeness`,
         `surrogate_fidelity`, `deletion_area`, `insertion_area`, `features_needed`; and the lines behind them.
     """
-    # Many small products of matrices: threads cost more than they bring, ten times as much where a machine is busy.
-    with threadpool_limits(1):
-        return _explain(images, labels, train_images, train_labels, transform, estimator, feature_names, seed, options)
-
-
-def _explain(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    train_images: NDArray[np.uint8],
-    train_labels: NDArray[np.int64],
-    transform: Callable[[NDArray[np.uint8]], NDArray[Any]],
-    estimator: Any,
-    feature_names: Sequence[str],
-    seed: int,
-    options: Options,
-) -> Explanation:
     random = np.random.default_rng(seed)
     chosen, fitted = _some(random, len(images), options.images), _some(random, len(train_images), 2 * options.images)
     images, labels, train_images, train_labels = (

@@ -178,7 +178,8 @@ def plain_table(frame: pd.DataFrame) -> Table:
     """
     if "disturbed" in frame.columns and not pd.api.types.is_numeric_dtype(frame["disturbed"]):
         frame = frame if frame["disturbed"].any() else frame.drop(columns="disturbed")
-    if "backend" in frame.columns and not (frame.groupby("pipeline")["backend"].nunique() > 1).any():
+    of = "pipeline" if "pipeline" in frame.columns else "dataset"
+    if "backend" in frame.columns and not (frame.groupby(of)["backend"].nunique() > 1).any():
         frame = frame.drop(columns="backend")
     numeric = {str(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])}
     whole = {str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])}

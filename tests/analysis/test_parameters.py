@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.analysis.families import contenders
 from harness.analysis.frames import complete
 from harness.analysis.parameters import gain, gain_per_doubling, series, support_vectors
 from harness.report.figures import parameters
@@ -28,6 +29,12 @@ def test_the_gain_is_that_planted() -> None:
     errors = np.array([2 * count**-0.3 for count in WIDTHS.values()])
     points = -100 * np.polyfit(np.log2(list(WIDTHS.values())), errors, 1)[0]
     assert table["points"].tolist() == pytest.approx([points] * 2, rel=0.05)
+
+
+def test_probes_have_a_series_and_are_never_the_best_of_their_family() -> None:
+    trials = complete(widths(seeds=2).assign(contends=False))
+    assert len(series(trials)) == 2
+    assert contenders(trials).empty
 
 
 def test_one_seed_has_the_interval_that_the_test_images_allow() -> None:
