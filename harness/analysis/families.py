@@ -83,10 +83,10 @@ def cross_fit(half_a: Floats, half_b: Floats, positions: NDArray[np.intp]) -> Cr
 def contenders(trials: pd.DataFrame, *, probes: bool = False) -> pd.DataFrame:
     """The ok trials, one for each seed, of pipelines that may be called the best of their family at a size.
 
-    The suite's probes (`contends: false`) may not, unless `probes` are asked for. Nor may a pipeline that diverged there
-    with any seed: the seeds that survived would flatter it. Nor may one that completed fewer than half as many seeds as
-    the most complete of its family: it could win by a lucky seed. A pipeline that lost a few seeds otherwise (time,
-    memory, an interruption) stands by those it has.
+    The suite's probes (`contends: false`) may not, unless `probes` are asked for. Nor may a pipeline that diverged
+    there with any seed: the seeds that survived would flatter it. Nor may one that completed fewer than half as many
+    seeds as the most complete of its family: it could win by a lucky seed. A pipeline that lost a few seeds otherwise
+    (time, memory, an interruption) stands by those it has.
     """
     where = ["dataset", "family", "n_train"]
     if not trials["contends"].all():
