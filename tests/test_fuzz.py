@@ -477,6 +477,8 @@ def a_cell(name: str, kind: str, random: random.Random, *, mild: bool) -> Any:
     """A hostile cell; a mild one can stand in its column."""
     if not mild:
         return random.choice(CELLS[kind])
+    if name == "correct":
+        return None
     mild_real = [0, 0.5, 1.0, None, 1e-320] if name in SHARES else [0.0, 1e-320, 0.5, None, 1e18]
     return random.choice(MILD.get(kind, mild_real))
 

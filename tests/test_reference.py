@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from harness import load_results
 from harness.report import write_report
 
 ROOT = Path(__file__).parents[1]
+NUMBER = r"\d[\d,]*(?:\.\d+)?"
 
 
 def close(a: object, b: object) -> bool:
@@ -57,3 +59,30 @@ def test_a_reference_run_is_complete_and_says_where_it_was_made(run: Path) -> No
     assert {"cpu", "cores", "versions", "git_commit"} <= set(results.environment)
     assert results.trials["trial_id"].is_unique
     assert set(results.epochs["trial_id"]) <= set(results.trials["trial_id"])
+
+
+def readme_table() -> tuple[Path, list[list[str]]]:
+    """The report that the README opens with, and the cells of its table's rows."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    opening, _, rest = text.partition("| # | traditional | deep | verdict |")
+    report = re.findall(r"\(reports/([\w-]+)/figures/[\w-]+\.png\)", opening)[-1]
+    lines = [line for line in rest.split("\n\n")[0].splitlines() if re.match(r"\| \d ", line)]
+    return ROOT / "reports" / report, [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+
+
+def test_the_readme_opens_with_the_table_of_a_report_that_is_kept() -> None:
+    """Every verdict is that of `claims.json`, every figure one of the row's there, rounded."""
+    report, rows = readme_table()
+    claims = json.loads((report / "claims.json").read_text())
+    assert [row[:3] for row in rows] == [[str(c["number"]), c["traditional"], c["deep"]] for c in claims]
+    assert [row[3].strip("*") for row in rows] == [claim["verdict"] for claim in claims]
+    for row, claim in zip(rows, claims, strict=True):
+        known = [abs(float(number.replace(",", ""))) for number in re.findall(NUMBER, claim["sentence"])]
+        ends = [part[key] for part in claim["parts"] for key in ("effect", "low", "high") if part[key] is not None]
+        known += [abs(scale * value) for value in ends for scale in (1, 100)]
+        said_there = re.findall(NUMBER, " ".join(part["statement"] for part in claim["parts"]))
+        known += [95.0, *(float(number.replace(",", "")) for number in said_there)]
+        for said in re.findall(NUMBER, " ".join(row[4:])):
+            places = len(said.partition(".")[2])
+            number = float(said.replace(",", ""))
+            assert any(round(value, places) == number for value in known), f"row {row[0]}: {said} is not in claims.json"

@@ -130,7 +130,7 @@ def _way(way: Way) -> str:
 
 def _censored(trials: pd.DataFrame) -> Iterator[str]:
     """On each dataset, the highest accuracy of the grid that one family reached and the other did not."""
-    times = time_to_accuracy(trials)
+    times = time_to_accuracy(trials[trials["contends"]])
     for dataset, of_dataset in times[times["family"].isin(FAMILIES)].groupby("dataset", sort=True):
         rows = of_dataset[of_dataset["target"] == of_dataset["target"].max()]
         missed = rows[rows["outcome"] != "reached"]

@@ -71,7 +71,7 @@ def explained(trials: pd.DataFrame) -> pd.DataFrame:
         `contained`, whether a handcrafted feature is itself a property of the bank.
     """
     rows = one_per_seed(ok(trials))
-    rows = rows[(rows["feature_origin"] != "") & rows[["explained_r2", "surrogate_fidelity"]].notna().any(axis=1)]
+    rows = rows[rows["feature_origin"].isin(ORIGINS) & rows[["explained_r2", "surrogate_fidelity"]].notna().any(axis=1)]
     parts = rows["features"].map(lambda text: set(text.split(" > ")))
     return rows.assign(
         faithfulness=rows["insertion_area"] + rows["deletion_area"],

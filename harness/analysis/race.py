@@ -80,7 +80,8 @@ def runs(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
         Targets that no run of a network reached are left out, but for the lowest.
     """
     entrants, history = _entrants(trials), complete_epochs(epochs)
-    history = history[history["trial_id"].isin(entrants["trial_id"])].sort_values(["trial_id", "epoch"])
+    history = history[history["trial_id"].isin(entrants["trial_id"]) & (history["epoch"] > 0)]
+    history = history.sort_values(["trial_id", "epoch"])
     rows: list[dict[str, Any]] = []
     for key, group in entrants.groupby(PROBLEM, sort=True):
         own = history[history["trial_id"].isin(group["trial_id"])]
@@ -150,6 +151,7 @@ def profiles(trials: pd.DataFrame, epochs: pd.DataFrame, measure: Measure = "epo
     A problem is one target on one network, dataset, size and seed.
     """
     found = runs(trials, epochs).dropna(subset=[measure])
+    found = found[(found[measure] > 0) | found["censored"]]
     made = {}
     for setting, group in found.groupby("setting", sort=True):
         names = group[[*PROBLEM, "target", "seed"]].astype(str).agg("/".join, axis=1)

@@ -47,6 +47,11 @@ class Frames(NamedTuple):
     tuning: pd.DataFrame
     explanations: pd.DataFrame
 
+    @property
+    def contending(self) -> pd.DataFrame:
+        """The trials without the suite's probes, which are not there to be compared."""
+        return self.trials[self.trials["contends"]]
+
 
 class Drawn(NamedTuple):
     """A figure; one that is not `always` shown is left out where there is nothing to draw."""
@@ -66,20 +71,20 @@ class Tabled(NamedTuple):
 
 
 FIGURES = (
-    Drawn(accuracy, lambda run: accuracy.facts(run.trials), always=True),
+    Drawn(accuracy, lambda run: accuracy.facts(run.contending), always=True),
     Drawn(crossover_figure, lambda run: crossover_figure.facts(run.trials), always=True),
-    Drawn(cost_figure, lambda run: cost_figure.facts(run.trials), always=True),
-    Drawn(pareto_figure, lambda run: pareto_figure.facts(run.trials), always=True),
-    Drawn(targets_figure, lambda run: targets_figure.facts(run.trials)),
-    Drawn(learning_curves, lambda run: learning_curves.facts(run.trials)),
+    Drawn(cost_figure, lambda run: cost_figure.facts(run.contending), always=True),
+    Drawn(pareto_figure, lambda run: pareto_figure.facts(run.contending), always=True),
+    Drawn(targets_figure, lambda run: targets_figure.facts(run.contending)),
+    Drawn(learning_curves, lambda run: learning_curves.facts(run.contending)),
     Drawn(budget_figure, lambda run: budget_figure.facts(run.trials)),
     Drawn(parameters_figure, lambda run: parameters_figure.facts(run.trials)),
     Drawn(stages_figure, lambda run: stages_figure.facts(run.trials)),
     Drawn(swap_figure, lambda run: swap_figure.facts(run.trials)),
     Drawn(explanation, lambda run: explanation.facts(run.trials, run.explanations)),
     Drawn(explained_features, lambda run: explained_features.facts(run.trials, run.explanations)),
-    Drawn(ranks_figure, lambda run: ranks_figure.facts(run.trials)),
-    Drawn(profiles_figure, lambda run: profiles_figure.facts(profiles.to_target(run.trials))),
+    Drawn(ranks_figure, lambda run: ranks_figure.facts(run.contending)),
+    Drawn(profiles_figure, lambda run: profiles_figure.facts(profiles.to_target(run.contending))),
     Drawn(optimizers, lambda run: optimizers.facts(run.trials, run.epochs)),
     Drawn(race_figure, lambda run: race_figure.facts(run.trials, run.epochs)),
     Drawn(sensitivity, lambda run: sensitivity.facts(run.trials, run.tuning)),
@@ -91,7 +96,7 @@ TABLES = (
     Tabled(
         "time_to_accuracy",
         "Time to accuracy",
-        lambda run: targets.time_to_accuracy(run.trials),
+        lambda run: targets.time_to_accuracy(run.contending),
         "The cheapest pipeline and size of each family on the CPU whose mean test accuracy reaches a target: seconds, "
         "the search of tuned ones included, with a 95% bootstrap interval over seeds that chooses anew, and peak MiB. "
         "A family that misses a target says “above X s” where a time limit stopped a trial, else “not reached within "
@@ -100,7 +105,7 @@ TABLES = (
     Tabled(
         "smallest_machine",
         "The smallest machine that reaches a target",
-        lambda run: targets.smallest_machine(run.trials),
+        lambda run: targets.smallest_machine(run.contending),
         "Of a family's ways to a target, the one with the least peak memory: MiB, seconds, on how many cores. A GPU is "
         "needed only where no trial on a CPU reached it.",
     ),
@@ -114,7 +119,7 @@ TABLES = (
     Tabled(
         "peaks",
         "Peak memory by family",
-        lambda run: hardware.peaks(run.trials),
+        lambda run: hardware.peaks(run.contending),
         "Least, median and most peak of a family's pipelines at each size, on the CPU and on the GPU; trials that ran "
         "out of memory would have needed more, and are counted.",
     ),
@@ -142,7 +147,7 @@ TABLES = (
     Tabled(
         "predictions",
         "Error predicted at twice and ten times the data",
-        lambda run: extrapolation.predictions(run.trials),
+        lambda run: extrapolation.predictions(run.contending),
         "The form (pow3, pow4, mmf4, wbl4, or the last value, which wins ties) that best predicted the largest, "
         "held-out sizes is fitted to all sizes and continued. Intervals are a bootstrap over seeds that chooses the "
         "form anew; that no form may be the true one is not in them. `held_out_error` beside `held_out_last` says what "
@@ -151,7 +156,7 @@ TABLES = (
     Tabled(
         "predictions_scored",
         "How such predictions turned out",
-        lambda run: extrapolation.scored(extrapolation.backtest(run.trials)),
+        lambda run: extrapolation.scored(extrapolation.backtest(run.contending)),
         "Curves cut at n/2 and n/10 predict the error measured at n without having seen it: absolute errors in points "
         "of accuracy, beside those of carrying the last value on; `inside` is the share of intervals that held what "
         "was measured.",
@@ -237,7 +242,7 @@ TABLES = (
     Tabled(
         "pairs",
         "Pairs of pipelines",
-        lambda run: significance.at_largest(run.trials),
+        lambda run: significance.at_largest(run.contending),
         "At each dataset's largest size, pipelines on the same images and seeds. The interval counts seeds and test "
         "images together; p values are Holm-adjusted over the dataset's pairs. McNemar's test judges the trained "
         "classifiers, the others the pipelines. Of more than six pipelines the six best on one half of the test images "
@@ -246,21 +251,21 @@ TABLES = (
     Tabled(
         "ranks",
         "Average ranks",
-        lambda run: ranks.table(run.trials),
+        lambda run: ranks.table(run.contending),
         "Rank 1 is the most accurate; a pipeline that failed is last. With fewer than ten datasets this describes, and "
         "tests nothing.",
     ),
     Tabled(
         "profiles",
         "How often fastest to 95% of the best accuracy",
-        lambda run: profiles.table(profiles.to_target(run.trials)),
+        lambda run: profiles.table(profiles.to_target(run.contending)),
         "Each problem is a dataset, size and seed. Failures, limits and misses of the target count as never, not as "
         "absent (Dolan and Moré 2002).",
     ),
     Tabled(
         "limits",
         "Trials that ran into a limit",
-        lambda run: censoring.medians(run.trials),
+        lambda run: censoring.medians(run.contending),
         "Kaplan-Meier medians: a limit says how long it takes at least, and an infinite median lies beyond it.",
     ),
     # Optimizers.

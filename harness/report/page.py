@@ -63,6 +63,7 @@ class Page(NamedTuple):
     name: str
     suite: str
     counts: str
+    probes: int
     claims: tuple[Claim, ...]
     figures: tuple[Figure, ...]
     exponents: Table

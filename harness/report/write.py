@@ -68,6 +68,7 @@ def write_report(results: Results, out: Path) -> Path:
         name=results.name,
         suite=next(iter(trials["suite"]), ""),
         counts=_counts(trials),
+        probes=int(trials.loc[~trials["contends"], "pipeline"].nunique()),
         claims=judged,
         figures=tuple(figure for drawn, figure in made if drawn.always or figure.svg),
         exponents=page.exponents_table(frames["exponents"], cost.METRICS),

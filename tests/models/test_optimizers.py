@@ -149,7 +149,7 @@ def test_adafactor_in_float32_where_a_row_and_a_column_have_no_gradient(epsilon_
         ("cnn", {"exclude_layers": ["conv", "dense"]}, {"predictions/kernel"}),
         ("cnn", {"exclude_layers": []}, {"dense/kernel", "predictions/kernel"}),
         ("lstm", {}, {"lstm_cell/kernel", "lstm_cell/recurrent_kernel"}),
-        ("mlp", {"exclude_layers": ["dense", ".", "p*"]}, {"predictions/kernel"}),
+        ("mlp", {"exclude_layers": ["hidden", ".", "p*"]}, {"predictions/kernel"}),
     ],
 )
 def test_which_weights_are_muons(network: str, options: dict[str, Any], expected: set[str]) -> None:

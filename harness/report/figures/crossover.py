@@ -78,7 +78,7 @@ def _panel(axis: Axes, panel: Comparison) -> None:
     values = np.array([difference.value for difference in differences])
     bars = np.nan_to_num([[each.value - each.low, each.high - each.value] for each in differences]).T
     style.size_axis(axis, sizes)
-    furthest = max(abs(end) for each in differences for end in each if math.isfinite(end))
+    furthest = max((abs(end) for each in differences for end in each if math.isfinite(end)), default=0.0)
     limit = min(max(1.5 * furthest, 1.5), 150.0)
     axis.set_yscale("symlog", linthresh=1)
     axis.set_ylim(-limit, limit)

@@ -15,6 +15,8 @@ from harness.analysis.targets import NEVER, time_to_accuracy
 from harness.report.figures import style
 from harness.report.figures.style import Line, Lines
 
+# Times the least and the most seconds to which an interval's ends are shown.
+FURTHEST = 30
 NAME = "targets"
 TITLE = "Time to accuracy"
 
@@ -88,8 +90,11 @@ def draw(facts: Facts) -> Figure:
         looks = style.looks(facts.lines)
         figure, axes = style.panels(len(facts.panels), style.legend_rows(facts.lines))
         for axis, panel in zip(axes, facts.panels, strict=True):
-            ends = [end for line in panel.lines for end in (*line.y, *line.low, *line.high)]
             stopped = [miss.above for miss in panel.missed]
+            # Of an interval that spans the universe the ends are cut, so that the axis shows the values.
+            middle = [value for line in panel.lines for value in line.y]
+            least, most = min(middle, default=1.0) / FURTHEST, max(middle, default=1.0) * FURTHEST
+            ends = [min(max(end, least), most) for line in panel.lines for end in (*line.y, *line.low, *line.high)]
             style.log_axis(axis, axis.xaxis, [*ends, *stopped], "training seconds on the CPU")
             edge = axis.get_xlim()[1]
             for line in panel.lines:
