@@ -9,7 +9,7 @@ ifneq ($(wildcard $(SHARED)/mnist.npz),)
 export HARNESS_DATA_HOME ?= $(SHARED)
 endif
 
-.PHONY: help quickstart test lint types bench schema reports clean
+.PHONY: help quickstart test coverage lint types bench schema reports clean
 
 help:  ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,8 +17,11 @@ help:  ## Show this help
 quickstart: $(VENV)/.user  ## Install, run the quickstart suite on bundled digits, write the report
 	$(BIN)/harness run suites/quickstart.yaml
 
-test: $(VENV)/.dev lint types  ## Lint, type-check and test, with coverage
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --benchmark-skip
+test: $(VENV)/.dev lint types  ## Lint, type-check and test
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --benchmark-skip
+
+coverage: $(VENV)/.dev  ## Test, and tell which lines no test reaches (slower)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --benchmark-skip --cov --cov-report=term
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
