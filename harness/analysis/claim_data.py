@@ -162,7 +162,8 @@ def _stops(slope: LastSlope) -> Part:
 
 
 def _crossover(comparison: Comparison) -> str:
-    n_star = comparison.crossover.n_star
+    crossover = comparison.crossover
+    n_star = crossover.n_star
     smallest, largest = comparison.points[0].n_train, comparison.points[-1].n_train
 
     def told(size: float) -> str:
@@ -170,9 +171,8 @@ def _crossover(comparison: Comparison) -> str:
             return f"below {smallest:,}"
         return f"above {largest:,}" if size == float("inf") else f"{size:,.0f}"
 
-    crossover = comparison.crossover
     interval = f" (95% {told(n_star.low)} to {told(n_star.high)}, {crossover.method})" if n_star.known else ""
-    several = comparison.crossover.crossings
+    several = crossover.crossings
     also = (
         f"; the curves cross {len(several)} times, at {', '.join(f'{size:,.0f}' for size in several)}"
         if len(several) > 1

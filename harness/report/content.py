@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -39,18 +41,29 @@ from harness.report.figures import targets as targets_figure
 from harness.report.figures import tuning as tuning_figure
 
 
-class Frames(NamedTuple):
-    """The tables of a run; `trials` as `analysis.frames.complete` gives it."""
+@dataclass(frozen=True)
+class Frames:
+    """The tables of a run, `trials` as `analysis.frames.complete` gives it; and what several entries are made of."""
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
     tuning: pd.DataFrame
     explanations: pd.DataFrame
 
-    @property
+    @cached_property
     def contending(self) -> pd.DataFrame:
         """The trials without the suite's probes, which are not there to be compared."""
         return self.trials[self.trials["contends"]]
+
+    @cached_property
+    def budgets(self) -> tuple[budget.Budgets, ...]:
+        """The families within equal budgets."""
+        return budget.everything(self.trials)
+
+    @cached_property
+    def costs_to_target(self) -> pd.DataFrame:
+        """What each pipeline costs to come near the best accuracy."""
+        return profiles.to_target(self.contending)
 
 
 class Drawn(NamedTuple):
@@ -84,7 +97,7 @@ FIGURES = (
     Drawn(explanation, lambda run: explanation.facts(run.trials, run.explanations)),
     Drawn(explained_features, lambda run: explained_features.facts(run.trials, run.explanations)),
     Drawn(ranks_figure, lambda run: ranks_figure.facts(run.contending)),
-    Drawn(profiles_figure, lambda run: profiles_figure.facts(profiles.to_target(run.contending))),
+    Drawn(profiles_figure, lambda run: profiles_figure.facts(run.costs_to_target)),
     Drawn(optimizers, lambda run: optimizers.facts(run.trials, run.epochs)),
     Drawn(race_figure, lambda run: race_figure.facts(run.trials, run.epochs)),
     Drawn(sensitivity, lambda run: sensitivity.facts(run.trials, run.tuning)),
@@ -164,7 +177,7 @@ TABLES = (
     Tabled(
         "budgets",
         "Best of each family within equal budgets",
-        lambda run: budget.table(budget.everything(run.trials)),
+        lambda run: budget.table(run.budgets),
         "For each budget of training seconds (or joules, where counted) a family enters its best pair of pipeline and "
         "training images that costs no more, search included, chosen on one half of the test images and scored on the "
         "other.",
@@ -172,7 +185,7 @@ TABLES = (
     Tabled(
         "budget_crossovers",
         "The budget from which deep stays ahead",
-        lambda run: budget.crossovers(budget.everything(run.trials)),
+        lambda run: budget.crossovers(run.budgets),
         "0 stands for below the smallest budget that both families can spend, inf for above the largest.",
     ),
     # Row 3.
@@ -258,7 +271,7 @@ TABLES = (
     Tabled(
         "profiles",
         "How often fastest to 95% of the best accuracy",
-        lambda run: profiles.table(profiles.to_target(run.contending)),
+        lambda run: profiles.table(run.costs_to_target),
         "Each problem is a dataset, size and seed. Failures, limits and misses of the target count as never, not as "
         "absent (Dolan and Moré 2002).",
     ),

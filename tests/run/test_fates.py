@@ -195,7 +195,7 @@ def test_an_endless_report_ends_at_the_time_limit(
     record = run(executor, faulty("endless_epochs", time=1), tmp_path)
     assert record.row["status"] == "timeout"
     assert len(record.epochs) == 1000
-    assert "more than are kept were left out" in record.row["message"]
+    assert "epochs, tried settings or explanations more than are kept were left out" in record.row["message"]
 
 
 def test_a_lost_forkserver_is_the_fate_of_its_trial_and_the_next_gets_a_new_one(tmp_path: Path) -> None:
